@@ -1,0 +1,58 @@
+"""Two-stage hyper-parameter search for knowledge graph embedding models.
+
+    import kgtuner as kt
+
+    graph = kt.load_dataset("world")
+    result = kt.tune(graph, model="complex", budget="2m", seed=0)
+
+The names below are loaded on first use, so that `import kgtuner` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "KGTunerError",
+    "KnowledgeGraph",
+    "TrialConfig",
+    "__version__",
+    "evaluate",
+    "load_dataset",
+    "load_run",
+    "sample_subgraph",
+    "train",
+    "tune",
+]
+
+if TYPE_CHECKING:
+    from kgtuner.config import TrialConfig
+    from kgtuner.errors import KGTunerError
+    from kgtuner.graph.catalog import load_dataset
+    from kgtuner.graph.knowledge_graph import KnowledgeGraph
+    from kgtuner.subgraph import sample_subgraph
+    from kgtuner.tuning.api import evaluate, load_run, train, tune
+else:  # hidden from type checkers, for which a module with __getattr__ has every name
+    _HOME = {
+        "KGTunerError": "kgtuner.errors",
+        "KnowledgeGraph": "kgtuner.graph.knowledge_graph",
+        "TrialConfig": "kgtuner.config",
+        "evaluate": "kgtuner.tuning.api",
+        "load_dataset": "kgtuner.graph.catalog",
+        "load_run": "kgtuner.tuning.api",
+        "sample_subgraph": "kgtuner.subgraph",
+        "train": "kgtuner.tuning.api",
+        "tune": "kgtuner.tuning.api",
+    }
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOME:
+            raise AttributeError(f"module 'kgtuner' has no attribute {name!r}")
+        value = globals()[name] = getattr(import_module(_HOME[name]), name)
+        return value
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

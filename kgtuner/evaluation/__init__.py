@@ -1,0 +1,1 @@
+"""Evaluation: filtered ranks over all entities, and the metrics that sum them up."""

@@ -1,0 +1,335 @@
+"""One training from a configuration to a validated model: the place where all parts meet."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import resource
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+import torch
+
+from kgtuner.config import Component, TrialConfig
+from kgtuner.errors import ConfigError, OutOfMemory
+from kgtuner.evaluation.evaluator import validation_metrics, validation_sample
+from kgtuner.evaluation.metrics import Metrics, objective
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.losses import LOSSES, Loss
+from kgtuner.models import MODELS, Model
+from kgtuner.negatives import NEGATIVES, NegativeSampler
+from kgtuner.registry import lookup, unknown
+from kgtuner.regularizers import REGULARIZERS, Regularizer
+from kgtuner.training.best import BestParameters
+from kgtuner.training.checkpoint import load_checkpoint, save_checkpoint
+from kgtuner.training.early_stopping import EarlyStopping
+from kgtuner.training.optimizers import OPTIMIZERS, Optimizer
+from kgtuner.training.queries import Batches, TrainingQueries
+from kgtuner.training.steps import AllEntitiesStep, NegativeSamplingStep
+from kgtuner.training.trainer import CurvePoint, Limits, StopReason, Trainer
+from kgtuner.types import Clock
+
+T = TypeVar("T")
+
+DENSE_FROM = 0.4
+"""Share of the entity rows a step touches from which updating the whole table is faster."""
+
+CHECKPOINT_SECONDS = 60.0
+"""Least time between two checkpoints of one training."""
+
+
+@dataclass(frozen=True)
+class RunResult:
+    """What one training gave.
+
+    Attributes:
+        config, seed: what was run.
+        model: with the best parameters, in evaluation mode.
+        metric: the name of the number that was maximised.
+        best: its best validation; with `mean_rank` the sign is changed, so larger is better.
+        valid: metrics of the best parameters on the validation triples that were ranked.
+        curve: every validation.
+        steps, queries: optimiser steps and directed queries trained on.
+        seconds: wall clock with validations; training_seconds: without.
+        triples_per_second: triples trained on in both directions, per second of training.
+        peak_rss_mb: the largest memory of this process so far, in MB.
+        stopped_by: max_steps, max_seconds or patience.
+    """
+
+    config: TrialConfig
+    seed: int
+    model: Model
+    metric: str
+    best: float
+    valid: Metrics
+    curve: tuple[CurvePoint, ...]
+    steps: int
+    queries: int
+    seconds: float
+    training_seconds: float
+    triples_per_second: float
+    peak_rss_mb: float
+    stopped_by: StopReason
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain values, without the model."""
+        return {
+            "metric": self.metric,
+            "best": self.best,
+            "valid": self.valid.to_mapping(),
+            "seed": self.seed,
+            "steps": self.steps,
+            "queries": self.queries,
+            "seconds": self.seconds,
+            "training_seconds": self.training_seconds,
+            "triples_per_second": self.triples_per_second,
+            "peak_rss_mb": self.peak_rss_mb,
+            "stopped_by": self.stopped_by,
+            "curve": [asdict(point) for point in self.curve],
+            "config": self.config.to_mapping(),
+        }
+
+
+def run(
+    config: TrialConfig,
+    graph: KnowledgeGraph,
+    *,
+    seed: int = 0,
+    metric: str = "mrr",
+    device: str = "auto",
+    checkpoint: Path | None = None,
+    on_validation: Callable[[CurvePoint], None] = lambda point: None,
+    clock: Clock = time.monotonic,
+) -> RunResult:
+    """Train one configuration on the train split and keep the parameters that validate best.
+
+    Args:
+        config: what to train and for how long.
+        graph: the test split is used for one thing only, to leave known answers out of the ranking.
+        seed: decides start values, batches, negatives and dropout.
+        metric: what validation maximises, e.g. "mrr".
+        device: "auto" takes a CUDA device if there is one, else the CPU.
+        checkpoint: a .safetensors file; if it exists, training goes on from it.
+        on_validation: called after each validation.
+        clock: seconds that only grow.
+
+    Raises:
+        ConfigError: for a name or an option that does not exist, or a combination that cannot work.
+        Diverged: when a loss or a score stops being finite.
+        OutOfMemory: when the device or the host has too little memory.
+    """
+    place = torch.device(pick_device(device))
+    with _own_torch_randomness(seed, place), _memory_as_error(config):
+        trainer, limits_note = _prepare(config, graph, seed, place, checkpoint, clock)
+        sample = validation_sample(graph, config.training.max_valid_triples, seed)
+        if len(sample) == 0:
+            raise ConfigError(f"{graph.name} has no validation triples; training needs them to choose its best model")
+        identity = {"graph": graph.fingerprint, "configuration": limits_note, "seed": seed, "metric": metric}
+        if checkpoint is not None and checkpoint.exists():
+            load_checkpoint(checkpoint, trainer, identity)
+        last_saved = clock()
+
+        def validate() -> float:
+            return objective(validation_metrics(trainer.model, graph, sample), metric)
+
+        def after_validation(point: CurvePoint) -> None:
+            nonlocal last_saved
+            on_validation(point)
+            if checkpoint is not None and clock() - last_saved >= CHECKPOINT_SECONDS:
+                save_checkpoint(checkpoint, trainer, identity)
+                last_saved = clock()
+
+        outcome = trainer.run(validate, after_validation)
+        valid = validation_metrics(trainer.model, graph, sample)
+    return RunResult(
+        config=config,
+        seed=seed,
+        model=trainer.model,
+        metric=metric,
+        best=outcome.best_metric,
+        valid=valid,
+        curve=outcome.curve,
+        steps=outcome.steps,
+        queries=outcome.queries,
+        seconds=outcome.seconds,
+        training_seconds=outcome.training_seconds,
+        triples_per_second=outcome.queries / 2 / max(outcome.training_seconds, 1e-9),
+        peak_rss_mb=peak_rss_mb(),
+        stopped_by=outcome.stopped_by,
+    )
+
+
+def check(config: TrialConfig) -> None:
+    """Refuse a configuration whose names, options or combination cannot work, before anything is read.
+
+    Raises:
+        ConfigError: one sentence; a misspelt name comes with the nearest known one.
+    """
+    model = lookup("model", config.model.name, MODELS)
+    loss = lookup("loss", config.loss.name, LOSSES)
+    for section, component, table in (
+        ("model", config.model, MODELS),
+        ("loss", config.loss, LOSSES),
+        ("regularizer", config.regularizer, REGULARIZERS),
+        ("negatives", config.negatives, NEGATIVES),
+        ("optimizer", config.optimizer, OPTIMIZERS),
+    ):
+        sizes = (1, 1) if section == "model" else ()
+        _create(section, component, table, *sizes)
+    if config.training.mode != "negative_sampling":
+        for part, name in ((model, config.model.name), (loss, config.loss.name)):
+            if not part.ALL_ENTITIES:
+                raise ConfigError(
+                    f"{name} works with training.mode negative_sampling only, got {config.training.mode}"
+                )
+
+
+def build_model(component: Component, n_entities: int, n_relations: int) -> Model:
+    """A model of the right size with memory but no values yet; call `initialize` or load parameters."""
+    return _create("model", component, MODELS, n_entities, n_relations)
+
+
+def pick_device(name: str) -> str:
+    """ "auto" to "cuda" where there is one and "cpu" elsewhere; other names are checked.
+
+    Raises:
+        ConfigError: for a device that this machine does not have.
+    """
+    if name == "auto":
+        return "cuda" if torch.cuda.is_available() else "cpu"
+    try:
+        kind = torch.device(name)
+    except RuntimeError:
+        raise ConfigError(f"unknown device {name!r}. Known: auto, cpu, cuda, cuda:0, …") from None
+    if kind.type not in ("cpu", "cuda"):
+        raise ConfigError(f"unknown device {name!r}. Known: auto, cpu, cuda, cuda:0, …")
+    if kind.type == "cuda" and not torch.cuda.is_available():
+        raise ConfigError(f"the device {name!r} was asked for, but this machine has no usable CUDA device; use cpu")
+    return name
+
+
+def peak_rss_mb() -> float:
+    """The largest resident memory of this process so far, in MB."""
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
+
+
+def _prepare(
+    config: TrialConfig,
+    graph: KnowledgeGraph,
+    seed: int,
+    device: torch.device,
+    checkpoint: Path | None,
+    clock: Clock,
+) -> tuple[Trainer, dict[str, Any]]:
+    """All parts of a training, and the part of the configuration that a checkpoint must agree with."""
+    check(config)
+    training = config.training
+    model = build_model(config.model, graph.n_entities, graph.n_relations)
+    loss: Loss = _create("loss", config.loss, LOSSES)
+    regularizer: Regularizer = _create("regularizer", config.regularizer, REGULARIZERS)
+    negatives: NegativeSampler = _create("negatives", config.negatives, NEGATIVES)
+    optimizer: Optimizer = _create("optimizer", config.optimizer, OPTIMIZERS)
+    model.initialize(torch.Generator().manual_seed(seed))  # on the CPU: the same start values on every device
+    model.to(device)
+    generator = torch.Generator(device).manual_seed(seed + (1 << 32))
+    queries = TrainingQueries.of(
+        graph.train,
+        graph.known_answers(("train",)),
+        graph.n_entities,
+        graph.n_relations,
+        frequency_weights=training.frequency_weights,
+        device=device,
+    )
+    step: NegativeSamplingStep | AllEntitiesStep
+    if training.mode == "negative_sampling":
+        dense = _touches_most(config, negatives, graph.n_entities, optimizer.row_updates)
+        step = NegativeSamplingStep(model, loss, regularizer, negatives, queries, generator, dense=dense)
+    else:
+        every = training.mode == "k_vs_all"
+        step = AllEntitiesStep(model, loss, regularizer, queries, generator, every_answer=every)
+    max_steps = training.max_steps
+    if training.max_epochs is not None:
+        max_steps = min(max_steps, max(1, math.ceil(training.max_epochs * step.n / training.batch_size)))
+    trainer = Trainer(
+        model,
+        step,
+        optimizer,
+        Batches(step.n, training.batch_size, generator),
+        EarlyStopping(training.patience, training.halve_learning_rate_after),
+        Limits(max_steps, training.validate_every, training.max_seconds, training.validate_every_seconds),
+        BestParameters(model, checkpoint.parent if checkpoint is not None else None),
+        clock,
+    )
+    settings = config.to_mapping()
+    for limit in ("max_steps", "max_epochs", "max_seconds", "patience"):
+        settings["training"].pop(limit)  # a training may go on longer than it was first meant to
+    return trainer, settings
+
+
+def _touches_most(config: TrialConfig, negatives: NegativeSampler, n_entities: int, row_updates: str) -> bool:
+    """Whether a step is expected to touch so many entity rows that a dense update is faster."""
+    if row_updates != "auto":
+        return row_updates == "dense"
+    batch = config.training.batch_size
+    drawn = negatives.num_negatives * (1 if config.negatives.name == "shared" else batch)
+    return 1 - math.exp(-(drawn + 2 * batch) / n_entities) >= DENSE_FROM
+
+
+def _create(section: str, component: Component, table: dict[str, type[T]], *sizes: int) -> T:
+    """Make a part from its name and options; an option it does not have is an error that names the nearest."""
+    cls = lookup(section, component.name, table)
+    known = options_of(cls)
+    for key in component.options:
+        if key not in known:
+            raise ConfigError(unknown(f"option of {section} {component.name}", key, known))
+    try:
+        return cls(*sizes, **component.options)
+    except TypeError as error:
+        raise ConfigError(f"{section} {component.name}: an option has a value of the wrong kind ({error})") from None
+
+
+def options_of(cls: type) -> list[str]:
+    """The names of the keyword options a part takes, its own and those of its bases."""
+    names: dict[str, None] = {}
+    for base in cls.__mro__:
+        if "__init__" in vars(base) and base.__module__.startswith("kgtuner."):
+            for name, parameter in inspect.signature(base.__init__).parameters.items():  # type: ignore[misc]
+                if parameter.kind is parameter.KEYWORD_ONLY or name == "dimension":
+                    names[name] = None
+            if not any(p.kind is p.VAR_KEYWORD for p in inspect.signature(base.__init__).parameters.values()):  # type: ignore[misc]
+                break
+    return list(names)
+
+
+@contextmanager
+def _own_torch_randomness(seed: int, device: torch.device) -> Iterator[None]:
+    """Layers such as dropout draw from torch's global generator: seed it here, and give it back as it was."""
+    with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
+        torch.manual_seed(seed)
+        yield
+
+
+@contextmanager
+def _memory_as_error(config: TrialConfig) -> Iterator[None]:
+    """Turn the ways of running out of memory into one error that says what would help."""
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError) as error:
+        raise OutOfMemory(_out_of_memory(config)) from error
+    except RuntimeError as error:
+        if "can't allocate memory" in str(error) or "not enough memory" in str(error):
+            raise OutOfMemory(_out_of_memory(config)) from error
+        raise
+
+
+def _out_of_memory(config: TrialConfig) -> str:
+    return (
+        f"out of memory with dimension {config.model.options.get('dimension', 100)} and batch size "
+        f"{config.training.batch_size}; a smaller model.dimension or training.batch_size needs less"
+    )

@@ -1,0 +1,326 @@
+"""The graph that everything else works on: three splits of integer triples and the names behind the ids."""
+
+from __future__ import annotations
+
+import difflib
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from kgtuner.errors import DataError
+from kgtuner.graph.known_answers import KnownAnswers
+from kgtuner.graph.names import fingerprint_of
+from kgtuner.graph.reading import Vocabulary, read_file, read_folder, without_suffix
+from kgtuner.graph.split import split_triples
+from kgtuner.types import SPLITS, Split, Triples
+
+if TYPE_CHECKING:
+    from kgtuner.graph.audit import Finding
+    from kgtuner.graph.statistics import GraphStatistics
+
+HELD_OUT = 0.1  # share of the triples that a missing valid or test split gets
+SEARCHED_NAMES = 200_000  # in a larger vocabulary the search for a similar name would take many seconds
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, eq=False)
+class KnowledgeGraph:
+    """Entities, relations and the triples of train, valid and test. Nothing in it changes.
+
+    Entities and relations are counted over all three splits. The arrays are read-only; one that the
+    caller could still write to is copied.
+    """
+
+    name: str
+    entities: Sequence[str]  # names in id order
+    relations: Sequence[str]  # names in id order
+    train: Triples
+    valid: Triples
+    test: Triples
+
+    def __post_init__(self) -> None:
+        for split in SPLITS:
+            triples = _frozen(getattr(self, split), f"the {split} triples of {self.name}")
+            _check_ids(triples, self.n_entities, self.n_relations, f"the {split} triples of {self.name}")
+            object.__setattr__(self, split, triples)
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        # What is cached is cheaper to compute again than to send to another process.
+        return KnowledgeGraph, (self.name, self.entities, self.relations, self.train, self.valid, self.test)
+
+    def __repr__(self) -> str:
+        return (
+            f"KnowledgeGraph({self.name!r}, {self.n_entities:,} entities, {self.n_relations:,} relations, "
+            f"{len(self.train):,} / {len(self.valid):,} / {len(self.test):,} triples)"
+        )
+
+    # ------------------------------------------------------------------ where graphs come from
+
+    @classmethod
+    def from_tsv(cls, path: str | Path, *, name: str | None = None, seed: int = 0) -> KnowledgeGraph:
+        """Read a folder with train, valid and test (.txt or .tsv, also gzipped), or one file to be split.
+
+        Args:
+            path: the folder or the file; lines are head<TAB>relation<TAB>tail.
+            name: what to call the graph; by default the name of the folder or file.
+            seed: of the split, when valid or test has to be split off.
+
+        Raises:
+            DataError: with the file and line of what is wrong.
+        """
+        path = Path(path)
+        entities, relations = Vocabulary(), Vocabulary()
+        if path.is_dir():
+            splits = read_folder(path, entities, relations)
+        elif path.is_file():
+            splits = {"train": read_file(path, entities, relations)}
+        else:
+            raise DataError(f"no graph at {path}: expected a folder with train, valid and test, or one file")
+        folder_or_file = path.resolve().name
+        own_name = folder_or_file if path.is_dir() else without_suffix(folder_or_file)
+        return cls._build(name or own_name, tuple(entities), tuple(relations), splits, seed)
+
+    @classmethod
+    def from_arrays(
+        cls,
+        train: npt.ArrayLike,
+        valid: npt.ArrayLike | None = None,
+        test: npt.ArrayLike | None = None,
+        entities: Sequence[str] | None = None,
+        relations: Sequence[str] | None = None,
+        name: str = "graph",
+        seed: int = 0,
+    ) -> KnowledgeGraph:
+        """Take (n, 3) whole numbers head, relation, tail. Without names the ids are the names."""
+        given = {"train": train, "valid": valid, "test": test}
+        splits: dict[Split, Triples] = {
+            split: _frozen(given[split], f"the {split} triples")
+            for split in SPLITS
+            if given[split] is not None
+        }
+        largest = np.max([t.max(axis=0, initial=-1) for t in splits.values()], axis=0)
+        if entities is None:
+            entities = tuple(str(i) for i in range(max(largest[0], largest[2]) + 1))
+        if relations is None:
+            relations = tuple(str(i) for i in range(largest[1] + 1))
+        _check_unique(entities, "entity")
+        _check_unique(relations, "relation")
+        return cls._build(name, entities, relations, splits, seed)
+
+    @classmethod
+    def from_dataframe(
+        cls,
+        frame: Any,
+        *,
+        valid: Any | None = None,
+        test: Any | None = None,
+        columns: Sequence[str] = ("head", "relation", "tail"),
+        name: str = "graph",
+        seed: int = 0,
+    ) -> KnowledgeGraph:
+        """Take pandas frames. Where `columns` are absent, the first three columns are head, relation, tail.
+
+        Raises:
+            DataError: for a missing value, too few columns, or two values with the same text (1 and "1").
+        """
+        from kgtuner.graph.frames import encode_frames
+
+        frames: dict[Split, Any] = {"train": frame}
+        if valid is not None:
+            frames["valid"] = valid
+        if test is not None:
+            frames["test"] = test
+        entities, relations, splits = encode_frames(frames, columns)
+        return cls._build(name, entities, relations, splits, seed)
+
+    @classmethod
+    def from_networkx(
+        cls, graph: Any, relation_attribute: str = "relation", *, name: str | None = None, seed: int = 0
+    ) -> KnowledgeGraph:
+        """Take the edges of a directed networkx graph; the relation is an edge attribute.
+
+        A node without edges has no triple and is not part of the graph.
+
+        Raises:
+            DataError: for an undirected graph, an edge without the attribute, or two nodes of one text.
+        """
+        from kgtuner.graph.frames import encode_edges
+
+        entities, relations, triples = encode_edges(graph, relation_attribute)
+        return cls._build(name or graph.name or "graph", entities, relations, {"train": triples}, seed)
+
+    @classmethod
+    def _build(
+        cls,
+        name: str,
+        entities: Sequence[str],
+        relations: Sequence[str],
+        splits: dict[Split, Triples],
+        seed: int,
+    ) -> KnowledgeGraph:
+        """Split off what is missing, and refuse what could not be trained or validated."""
+        for split, triples in splits.items():
+            if not len(triples):
+                raise DataError(
+                    f"the {split} split of {name} is empty: add triples to it, or give all triples as one "
+                    "set to have it split"
+                )
+            _check_ids(triples, len(entities), len(relations), f"the {split} triples of {name}")
+        _check_trainable(splits, relations)
+        missing = [split for split in SPLITS if split not in splits]
+        if missing:
+            shares = {split: HELD_OUT if split in missing else 0.0 for split in ("valid", "test")}
+            made = split_triples(splits["train"], **shares, seed=seed)
+            if made.duplicates:
+                log.warning("%s: left out %d repeated triples before splitting", name, made.duplicates)
+            splits = {**splits, "train": made.train, **{split: getattr(made, split) for split in missing}}
+        for triples in splits.values():
+            triples.setflags(write=False)
+        return cls(name, entities, relations, splits["train"], splits["valid"], splits["test"])
+
+    # ------------------------------------------------------------------ what is in it
+
+    @property
+    def n_entities(self) -> int:
+        return len(self.entities)
+
+    @property
+    def n_relations(self) -> int:
+        return len(self.relations)
+
+    def split(self, name: str) -> Triples:
+        """(n, 3) triples of train, valid or test."""
+        if name not in SPLITS:
+            raise DataError(f"unknown split {name!r}: expected one of {', '.join(SPLITS)}")
+        triples: Triples = getattr(self, name)
+        return triples
+
+    def entity_id(self, name: str) -> int:
+        """The id of an entity; DataError with the nearest name where there is none."""
+        return _look_up("entity", name, self._entity_ids, self.name)
+
+    def relation_id(self, name: str) -> int:
+        """The id of a relation; DataError with the nearest name where there is none."""
+        return _look_up("relation", name, self._relation_ids, self.name)
+
+    @cached_property
+    def _entity_ids(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.entities)}
+
+    @cached_property
+    def _relation_ids(self) -> dict[str, int]:
+        return {name: i for i, name in enumerate(self.relations)}
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 over sizes, names and triples in their order; the graph's own name does not count."""
+        return fingerprint_of(self.entities, self.relations, (self.train, self.valid, self.test))
+
+    def known_answers(self, splits: Sequence[str] = SPLITS) -> KnownAnswers:
+        """The right answers of every query in the given splits, computed once for each choice of splits."""
+        chosen = tuple(split for split in SPLITS if split in splits)
+        if unknown := set(splits) - set(SPLITS):
+            raise DataError(f"unknown split {min(unknown)!r}: expected some of {', '.join(SPLITS)}")
+        if chosen not in self._known_answers:
+            triples = [self.split(split) for split in chosen] or [np.empty((0, 3), dtype=np.int64)]
+            joined = triples[0] if len(triples) == 1 else np.concatenate(triples)
+            self._known_answers[chosen] = KnownAnswers.of(joined, self.n_entities, self.n_relations)
+        return self._known_answers[chosen]
+
+    @cached_property
+    def _known_answers(self) -> dict[tuple[Split, ...], KnownAnswers]:
+        return {}
+
+    def statistics(self) -> GraphStatistics:
+        """Sizes, degrees, relation categories, components."""
+        from kgtuner.graph.statistics import statistics
+
+        return statistics(self)
+
+    def audit(self) -> tuple[Finding, ...]:
+        """What a user should know about the data: repetitions, leaks, unseen entities, inverse copies."""
+        from kgtuner.graph.audit import audit
+
+        return audit(self)
+
+    # ------------------------------------------------------------------ the binary form
+
+    def save(self, folder: str | Path) -> None:
+        """Write the graph as plain arrays, which `load` maps into memory instead of parsing text."""
+        from kgtuner.graph.cache import save
+
+        save(self, Path(folder))
+
+    @classmethod
+    def load(cls, folder: str | Path, *, verify: bool = True) -> KnowledgeGraph:
+        """Open what `save` wrote; with `verify` the content is compared with its fingerprint.
+
+        Raises:
+            DataError: if the folder is missing, damaged or was not written by `save`.
+        """
+        from kgtuner.graph.cache import load
+
+        return load(Path(folder), verify=verify)
+
+
+def _frozen(values: Any, what: str) -> Triples:
+    """(n, 3) int64, read-only; copied where somebody else could write to it."""
+    array = np.asarray(values)
+    if array.size == 0 and array.ndim <= 2:
+        array = np.empty((0, 3), dtype=np.int64)
+    if array.ndim != 2 or array.shape[1] != 3:
+        raise DataError(f"{what} must have the shape (n, 3), got {array.shape}")
+    if array.dtype.kind not in "iu":
+        raise DataError(f"{what} must be whole numbers, got {array.dtype}")
+    if not array.flags.writeable and array.dtype == np.int64:
+        return array
+    own = np.array(array, dtype=np.int64, order="C")
+    own.setflags(write=False)
+    return own
+
+
+def _check_ids(triples: Triples, n_entities: int, n_relations: int, what: str) -> None:
+    if not len(triples):
+        return
+    low, high = triples.min(axis=0), triples.max(axis=0)
+    sizes = (n_entities, n_relations, n_entities)
+    for column, (kind, size) in enumerate(zip(("head", "relation", "tail"), sizes, strict=True)):
+        if low[column] < 0 or high[column] >= size:
+            bad = low[column] if low[column] < 0 else high[column]
+            raise DataError(f"{what} have the {kind} id {bad}, expected 0 to {size - 1}")
+
+
+def _check_unique(names: Sequence[str], kind: str) -> None:
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise DataError(f"two {kind} ids have the name {name!r}: names must differ")
+        seen.add(name)
+
+
+def _check_trainable(splits: dict[Split, Triples], relations: Sequence[str]) -> None:
+    trained = np.bincount(splits["train"][:, 1], minlength=len(relations)) > 0
+    for split, triples in splits.items():
+        untrained = triples[~trained[triples[:, 1]], 1]
+        if len(untrained):
+            name = relations[int(untrained[0])]
+            count = int((untrained == untrained[0]).sum())
+            raise DataError(
+                f"relation {name!r} is in {split} ({count} triples) but not in train, so it could never "
+                f"be trained: move some of its triples to train or remove them from {split}"
+            )
+
+
+def _look_up(kind: str, name: str, ids: dict[str, int], graph: str) -> int:
+    if name in ids:
+        return ids[name]
+    near = difflib.get_close_matches(str(name), ids, n=1, cutoff=0.5) if len(ids) <= SEARCHED_NAMES else []
+    hint = f" Did you mean {near[0]!r}?" if near else ""
+    raise DataError(f"unknown {kind} {name!r} in {graph}.{hint}")

@@ -1,0 +1,65 @@
+"""Softmax cross entropy (CE)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from kgtuner.errors import ConfigError
+from kgtuner.losses.base import Answers, Loss, weighted
+from kgtuner.losses.binary_cross_entropy import smoothing
+
+
+class CrossEntropy(Loss):
+    """-log of the softmax probability of the right answer among its candidates.
+
+    With several right answers (kVsAll) the target is spread evenly over them. Sampled negatives that
+    are true triples stay in, as in the published runs.
+
+    Args:
+        label_smoothing: share of the target that is spread over all candidates.
+        reduction: with all entities as candidates, "mean" weighs queries so that the batch counts once;
+            "sum" adds unweighted losses up, which is what the published runs did while their
+            regulariser was a mean.
+
+    Source: Lacroix et al. (2018), eq. 2, https://arxiv.org/abs/1806.07297 (their full multi-class log-loss)
+    """
+
+    FILTERED = False
+
+    def __init__(self, *, label_smoothing: float = 0.0, reduction: str = "mean") -> None:
+        if reduction not in ("mean", "sum"):
+            raise ConfigError(f"loss.reduction must be mean or sum, got {reduction!r}")
+        self.label_smoothing = smoothing(label_smoothing)
+        self.reduction = reduction
+
+    def sampled(self, positive: Tensor, negative: Tensor, valid: Tensor | None, weights: Tensor) -> Tensor:
+        if valid is not None:
+            negative = negative.masked_fill(~valid, -1e30)
+        candidates = torch.cat([positive[:, None], negative], 1)
+        log_total = candidates.logsumexp(1)
+        losses = log_total - (1 - self.label_smoothing) * positive
+        if self.label_smoothing:
+            real = candidates if valid is None else candidates.masked_fill(candidates == -1e30, 0.0)
+            losses = losses - self.label_smoothing * real.mean(1)
+        return weighted(losses, weights)
+
+    def all_entities(self, scores: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
+        rows, columns = answers.rows, answers.columns
+        weights = answers.weights if self.reduction == "mean" else torch.ones_like(answers.weights)
+        keep = 1.0 - self.label_smoothing
+        share = (keep / answers.counts)[rows]
+        right = scores[rows, columns]
+        average = scores.mean(1) if self.label_smoothing else None
+        # The probabilities come first, in place; the log of the total follows from one score and its probability.
+        top = scores.argmax(1, keepdim=True)
+        top_score = scores.gather(1, top).squeeze(1)
+        gradient = torch.softmax(scores, 1, out=scores)
+        log_total = top_score - gradient.gather(1, top).squeeze(1).log()
+        losses = log_total.index_add(0, rows, -share * right)
+        if average is not None:
+            losses = losses - self.label_smoothing * average
+            gradient.sub_(self.label_smoothing / scores.shape[1])
+        gradient.mul_(weights[:, None])
+        gradient.index_put_((rows, columns), -share * weights[rows], accumulate=True)
+        return weighted(losses, weights), gradient

@@ -1,0 +1,48 @@
+"""TransE."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, ClassVar
+
+from torch import Tensor
+
+from kgtuner.domains import Domain, Float
+from kgtuner.errors import ConfigError
+from kgtuner.models.base import Model
+from kgtuner.models.distance import l1_distance, l2_distance
+
+
+class TransE(Model):
+    """A relation as a translation: margin - ||h + r - t||. The inverse of r is -r.
+
+    Args:
+        margin: the score of a perfect match, the paper's gamma.
+        norm: 1 for the sum of absolute differences, 2 for the Euclidean norm.
+
+    Source: Bordes et al. (2013), https://papers.nips.cc/paper/5071; the offset as in Sun et al. (2019).
+    """
+
+    SPACE: ClassVar[Mapping[str, Domain]] = {"margin": Float(1.0, 24.0)}
+    ALL_ENTITIES = False
+    DOT_PRODUCT = False
+
+    def __init__(self, *sizes: int, margin: float = 9.0, norm: int = 1, **options: Any) -> None:
+        super().__init__(*sizes, **options)
+        if norm not in (1, 2):
+            raise ConfigError(f"model.norm must be 1 or 2, got {norm!r}")
+        self.margin = float(margin)
+        self.norm = norm
+
+    def score(self, h: Tensor, r: Tensor, t: Tensor) -> Tensor:
+        return self.margin - (h + r - t).norm(p=self.norm, dim=-1)
+
+    def tail_query(self, h: Tensor, r: Tensor) -> Tensor:
+        return h + r
+
+    def invert(self, r: Tensor) -> Tensor:
+        return -r
+
+    def score_candidates(self, query: Tensor, candidates: Tensor) -> Tensor:
+        distance = l1_distance if self.norm == 1 else l2_distance
+        return self.margin - distance(query, candidates)

@@ -1,0 +1,1 @@
+"""Which configuration to try next: surrogates, acquisitions, candidates, and Optuna samplers made of them."""

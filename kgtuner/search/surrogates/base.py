@@ -1,0 +1,21 @@
+"""What a search asks of a surrogate."""
+
+from __future__ import annotations
+
+import abc
+
+import numpy as np
+
+from kgtuner.types import FloatArray
+
+
+class Surrogate(abc.ABC):
+    """Learns a number from feature vectors; for 0/1 labels its prediction is the probability of 1."""
+
+    @abc.abstractmethod
+    def fit(self, features: FloatArray, targets: FloatArray, rng: np.random.Generator) -> None:
+        """Learn from (n, D) features and their (n,) targets; all randomness comes from `rng`."""
+
+    @abc.abstractmethod
+    def predict(self, features: FloatArray) -> FloatArray:
+        """The expected target of each of (m, D) features, (m,)."""

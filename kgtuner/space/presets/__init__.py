@@ -1,0 +1,1 @@
+"""The paper's spaces as data: full.yaml, and reduced.yaml for stage one."""

@@ -1,0 +1,105 @@
+"""A training in one file, so that it can go on after an interruption as if there had been none."""
+
+from __future__ import annotations
+
+import json
+import os
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+
+from kgtuner.errors import RunError
+from kgtuner.training.trainer import CurvePoint, Progress, Trainer
+
+FORMAT = 1
+
+
+def save_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> None:
+    """Write the whole state of a training; the file is replaced in one step, so it is never half written.
+
+    Args:
+        path: a .safetensors file.
+        trainer: between two steps.
+        identity: what must be equal to go on from here: graph, configuration, seed.
+    """
+    model, optimizer, batches = trainer.model, trainer.optimizer, trainer.batches
+    tensors: dict[str, torch.Tensor] = {f"model.{k}": v for k, v in model.state_dict().items()}
+    tensors |= {f"best.{k}": v for k, v in trainer.best.tensors().items()}
+    for table, states in optimizer.states.items():
+        tensors |= {f"optimizer.{table}.{k}": v for k, v in states.items()}
+    tensors["generator"] = batches.generator.get_state()
+    tensors["torch_generator"] = torch.get_rng_state()
+    tensors["order"] = batches.order
+    state = {
+        "format": FORMAT,
+        "identity": identity,
+        "place": batches.place,
+        "learning_rate": optimizer.learning_rate,
+        "optimizer_steps": optimizer.steps,
+        "early_stopping": asdict(trainer.early_stopping),
+        "progress": asdict(trainer.progress),
+    }
+    partial = path.with_suffix(".partial")
+    try:
+        save_file(
+            {name: value.detach().contiguous().cpu() for name, value in tensors.items()},
+            partial,
+            metadata={"kgtuner": json.dumps(state)},
+        )
+        os.replace(partial, path)
+    except (OSError, SafetensorError) as error:
+        partial.unlink(missing_ok=True)
+        raise RunError(f"cannot write the checkpoint {path}: {error}; free some space and resume") from None
+
+
+def load_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> None:
+    """Bring a trainer to where `save_checkpoint` left it.
+
+    Raises:
+        RunError: when the file is damaged, or belongs to another graph, configuration or seed.
+    """
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = json.loads((file.metadata() or {}).get("kgtuner", "null"))
+            tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError, ValueError) as error:
+        raise RunError(f"{path} is not a readable checkpoint ({error}); delete it to start this training anew") from None
+    if not isinstance(state, dict) or state.get("format") != FORMAT:
+        raise RunError(f"{path} is not a checkpoint of this version (format {FORMAT}); delete it to start anew")
+    for key, value in identity.items():
+        if state["identity"].get(key) != value:
+            raise RunError(
+                f"{path} belongs to another {key}: {_short(state['identity'].get(key))}, not {_short(value)}; "
+                "choose another output folder or delete it"
+            )
+    device = trainer.model.entities.device
+    trainer.model.load_state_dict(_below("model.", tensors))
+    best = _below("best.", tensors)
+    if best:
+        trainer.best.set(best)
+    for table, states in trainer.optimizer.states.items():
+        for name, value in states.items():
+            value.copy_(tensors[f"optimizer.{table}.{name}"])
+    trainer.batches.generator.set_state(tensors["generator"])
+    torch.set_rng_state(tensors["torch_generator"])
+    trainer.batches.order = tensors["order"].to(device)
+    trainer.batches.place = state["place"]
+    trainer.optimizer.learning_rate = state["learning_rate"]
+    trainer.optimizer.steps = state["optimizer_steps"]
+    for name, value in state["early_stopping"].items():
+        setattr(trainer.early_stopping, name, value)
+    curve = [CurvePoint(**point) for point in state["progress"].pop("curve")]
+    trainer.progress = Progress(**state["progress"], curve=curve)
+
+
+def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
+    return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _short(value: Any) -> str:
+    text = str(value)
+    return text if len(text) <= 60 else text[:57] + "..."

@@ -1,0 +1,212 @@
+"""The training loop: steps, validations in between, and the limits that end it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Literal
+
+import torch
+
+from kgtuner.errors import Diverged
+from kgtuner.models import Model
+from kgtuner.training.best import BestParameters
+from kgtuner.training.early_stopping import EarlyStopping
+from kgtuner.training.optimizers import Optimizer
+from kgtuner.training.queries import Batches
+from kgtuner.training.steps import AllEntitiesStep, NegativeSamplingStep
+from kgtuner.types import Clock
+
+FINITE_CHECK = 256
+"""Steps between looks at the loss. Each look waits for the device, so it is not done every step."""
+
+StopReason = Literal["max_steps", "max_seconds", "patience"]
+
+
+@dataclass(frozen=True)
+class CurvePoint:
+    """One validation: after how many steps and seconds, the mean loss since the last one, the metric."""
+
+    step: int
+    seconds: float
+    loss: float
+    metric: float
+
+
+@dataclass(frozen=True)
+class Limits:
+    """When to validate and when to stop. Steps are optimiser steps, seconds are wall clock.
+
+    With `validate_every_seconds` validations follow the clock, else every `validate_every` steps.
+    """
+
+    max_steps: int
+    validate_every: int
+    max_seconds: float | None = None
+    validate_every_seconds: float | None = None
+
+
+@dataclass
+class Progress:
+    """Where a training stands; what a checkpoint has to bring back besides parameters."""
+
+    step: int = 0
+    seconds: float = 0.0
+    queries: int = 0
+    training_seconds: float = 0.0
+    curve: list[CurvePoint] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
+class TrainingOutcome:
+    """The end of a training. The model holds the best parameters, not the last ones.
+
+    Attributes:
+        best_metric: the best validation.
+        curve: all validations.
+        steps, queries: optimiser steps and directed queries trained on.
+        seconds: wall clock with validations; training_seconds: without.
+        stopped_by: which limit ended it.
+    """
+
+    best_metric: float
+    curve: tuple[CurvePoint, ...]
+    steps: int
+    queries: int
+    seconds: float
+    training_seconds: float
+    stopped_by: StopReason
+
+
+class Trainer:
+    """Trains a model by one step function under given limits.
+
+    Args:
+        model: trained in place.
+        step: computes the gradient of a batch.
+        optimizer: moves the parameters; registered with the model's tables here.
+        batches: what the step is called with.
+        early_stopping: decides on halving the learning rate and on stopping.
+        limits: when to validate and when to stop.
+        best: keeps the best parameters.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self,
+        model: Model,
+        step: NegativeSamplingStep | AllEntitiesStep,
+        optimizer: Optimizer,
+        batches: Batches,
+        early_stopping: EarlyStopping,
+        limits: Limits,
+        best: BestParameters,
+        clock: Clock = time.monotonic,
+    ) -> None:
+        self.model = model
+        self.step = step
+        self.optimizer = optimizer
+        self.batches = batches
+        self.early_stopping = early_stopping
+        self.limits = limits
+        self.best = best
+        self.clock = clock
+        self.progress = Progress()
+        self.layers = {name: p for name, p in model.named_parameters() if name not in ("entities", "relations")}
+        optimizer.register({"entities": model.entities, "relations": model.relations, **self.layers})
+
+    def run(
+        self,
+        validate: Callable[[], float],
+        on_validation: Callable[[CurvePoint], None] = lambda point: None,
+    ) -> TrainingOutcome:
+        """Train until a limit is reached.
+
+        Args:
+            validate: the metric of the model as it is now; larger is better.
+            on_validation: called after each validation, when the state is whole and can be saved.
+
+        Raises:
+            Diverged: when the loss stops being finite.
+        """
+        progress, limits = self.progress, self.limits
+        began = self.clock() - progress.seconds
+        last_validation = progress.seconds
+        validation_seconds = 0.0
+        loss_sum, loss_steps = torch.zeros((), device=self.model.entities.device), 0
+        stopped_by: StopReason | None = None
+        self.model.train()
+        while stopped_by is None:
+            batch = self.batches.next()
+            before = self.clock()
+            loss_sum += self._step(batch)
+            loss_steps += 1
+            progress.step += 1
+            progress.queries += len(batch)
+            now = self.clock()
+            progress.training_seconds += now - before
+            progress.seconds = now - began
+            if progress.step >= limits.max_steps:
+                stopped_by = "max_steps"
+            elif limits.max_seconds is not None and progress.seconds + validation_seconds >= limits.max_seconds:
+                stopped_by = "max_seconds"
+            due = (
+                progress.step % limits.validate_every == 0
+                if limits.validate_every_seconds is None
+                else progress.seconds - last_validation >= limits.validate_every_seconds
+            )
+            if stopped_by is None and not due:
+                if progress.step % FINITE_CHECK == 0:
+                    self._require_finite(loss_sum)
+                continue
+            self._require_finite(loss_sum)
+            self.model.eval()
+            started = self.clock()
+            metric = validate()
+            validation_seconds = self.clock() - started
+            self.model.train()
+            last_validation = progress.seconds = self.clock() - began
+            point = CurvePoint(progress.step, progress.seconds, float(loss_sum) / loss_steps, metric)
+            progress.curve.append(point)
+            loss_sum, loss_steps = torch.zeros_like(loss_sum), 0
+            if self.early_stopping.observe(metric):
+                self.best.keep(self.model)
+            if self.early_stopping.halve_now():
+                self.optimizer.learning_rate /= 2
+            if stopped_by is None and self.early_stopping.stop:
+                stopped_by = "patience"
+            on_validation(point)
+        self.model.eval()
+        self.best.restore(self.model)
+        return TrainingOutcome(
+            best_metric=self.early_stopping.best,
+            curve=tuple(progress.curve),
+            steps=progress.step,
+            queries=progress.queries,
+            seconds=progress.seconds,
+            training_seconds=progress.training_seconds,
+            stopped_by=stopped_by,
+        )
+
+    def _step(self, batch: torch.Tensor) -> torch.Tensor:
+        for layer in self.layers.values():
+            layer.grad = None
+        gradient = self.step(batch)
+        self.optimizer.begin_step()
+        with torch.no_grad():
+            rows, values = gradient.entities
+            self.optimizer.update("entities", self.model.entities, values, rows)
+            rows, values = gradient.relations
+            self.optimizer.update("relations", self.model.relations, values, rows)
+            for name, layer in self.layers.items():
+                if layer.grad is not None:
+                    self.optimizer.update(name, layer, layer.grad, None)
+        return gradient.loss
+
+    def _require_finite(self, loss_sum: torch.Tensor) -> None:
+        if not torch.isfinite(loss_sum):
+            raise Diverged(
+                f"the loss is {float(loss_sum)} by step {self.progress.step}; "
+                "a smaller learning rate or a larger regularizer.weight would keep it finite"
+            )
