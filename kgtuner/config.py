@@ -193,6 +193,8 @@ def parse_yaml(text: str, origin: str) -> dict[str, Any]:
         where = f" line {mark.line + 1}" if mark is not None else ""
         problem = getattr(error, "problem", None) or str(error)
         raise ConfigError(f"{origin}{where}: not valid YAML: {problem}") from None
+    except ValueError as error:  # a date such as 2020-13-45, or a number of 5,000 digits
+        raise ConfigError(f"{origin}: a value cannot be read: {error}") from None
     except RecursionError:
         raise ConfigError(f"{origin}: nested too deeply for a configuration") from None
     if not isinstance(value, dict):
@@ -204,10 +206,11 @@ class _Loader(yaml.SafeLoader):
     """The safe loader, reading `1e-4` as a number (YAML 1.1 wants `1.0e-4`) and refusing a key given twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        keys = [key.value for key, _ in node.value]
-        for key in keys:
-            if keys.count(key) > 1:
+        seen: set[str] = set()
+        for key in (key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
+            if key in seen:
                 raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is given twice", node.start_mark)
+            seen.add(key)
         return super().construct_mapping(node, deep)
 
 

@@ -13,10 +13,11 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, TypeVar
 
+import numpy as np
 import torch
 
 from kgtuner.config import Component, TrialConfig
-from kgtuner.errors import ConfigError, OutOfMemory
+from kgtuner.errors import ConfigError, DataError, OutOfMemory
 from kgtuner.evaluation.evaluator import validation_metrics, validation_sample
 from kgtuner.evaluation.metrics import Metrics, objective
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
@@ -51,8 +52,10 @@ class RunResult:
         config, seed: what was run.
         model: with the best parameters, in evaluation mode.
         metric: the name of the number that was maximised.
-        best: its best validation; with `mean_rank` the sign is changed, so larger is better.
-        valid: metrics of the best parameters on the validation triples that were ranked.
+        best: its best validation while training, perhaps on a sample; with `mean_rank` the sign is
+            changed, so larger is better.
+        valid: metrics of the best parameters on all validation triples.
+        valid_seconds: how long ranking those took.
         curve: every validation.
         steps, queries: optimiser steps and directed queries trained on.
         seconds: wall clock with validations; training_seconds: without.
@@ -67,6 +70,7 @@ class RunResult:
     metric: str
     best: float
     valid: Metrics
+    valid_seconds: float
     curve: tuple[CurvePoint, ...]
     steps: int
     queries: int
@@ -82,6 +86,7 @@ class RunResult:
             "metric": self.metric,
             "best": self.best,
             "valid": self.valid.to_mapping(),
+            "valid_seconds": self.valid_seconds,
             "seed": self.seed,
             "steps": self.steps,
             "queries": self.queries,
@@ -125,10 +130,11 @@ def run(
     """
     place = torch.device(pick_device(device))
     with _own_torch_randomness(seed, place), _memory_as_error(config):
-        trainer, limits_note = _prepare(config, graph, seed, place, checkpoint, clock)
         sample = validation_sample(graph, config.training.max_valid_triples, seed)
         if len(sample) == 0:
-            raise ConfigError(f"{graph.name} has no validation triples; training needs them to choose its best model")
+            raise DataError(f"{graph.name} has no validation triples; training needs them to choose its best model")
+        final = len(graph.valid) / len(sample)
+        trainer, limits_note = _prepare(config, graph, seed, place, checkpoint, clock, final)
         identity = {"graph": graph.fingerprint, "configuration": limits_note, "seed": seed, "metric": metric}
         if checkpoint is not None and checkpoint.exists():
             load_checkpoint(checkpoint, trainer, identity)
@@ -145,7 +151,9 @@ def run(
                 last_saved = clock()
 
         outcome = trainer.run(validate, after_validation)
-        valid = validation_metrics(trainer.model, graph, sample)
+        started = clock()
+        valid = validation_metrics(trainer.model, graph, graph.valid)
+        valid_seconds = clock() - started
     return RunResult(
         config=config,
         seed=seed,
@@ -153,6 +161,7 @@ def run(
         metric=metric,
         best=outcome.best_metric,
         valid=valid,
+        valid_seconds=valid_seconds,
         curve=outcome.curve,
         steps=outcome.steps,
         queries=outcome.queries,
@@ -180,7 +189,8 @@ def check(config: TrialConfig) -> None:
         ("optimizer", config.optimizer, OPTIMIZERS),
     ):
         sizes = (1, 1) if section == "model" else ()
-        _create(section, component, table, *sizes)
+        with torch.device("meta"):  # neither memory nor random numbers
+            _create(section, component, table, *sizes)
     if config.training.mode != "negative_sampling":
         for part, name in ((model, config.model.name), (loss, config.loss.name)):
             if not part.ALL_ENTITIES:
@@ -226,6 +236,7 @@ def _prepare(
     device: torch.device,
     checkpoint: Path | None,
     clock: Clock,
+    final_validations: float,
 ) -> tuple[Trainer, dict[str, Any]]:
     """All parts of a training, and the part of the configuration that a checkpoint must agree with."""
     check(config)
@@ -235,9 +246,9 @@ def _prepare(
     regularizer: Regularizer = _create("regularizer", config.regularizer, REGULARIZERS)
     negatives: NegativeSampler = _create("negatives", config.negatives, NEGATIVES)
     optimizer: Optimizer = _create("optimizer", config.optimizer, OPTIMIZERS)
-    model.initialize(torch.Generator().manual_seed(seed))  # on the CPU: the same start values on every device
+    model.initialize(torch.Generator().manual_seed(_stream(seed, 0)))  # on the CPU: alike on every device
     model.to(device)
-    generator = torch.Generator(device).manual_seed(seed + (1 << 32))
+    generator = torch.Generator(device).manual_seed(_stream(seed, 1))
     queries = TrainingQueries.of(
         graph.train,
         graph.known_answers(("train",)),
@@ -255,14 +266,21 @@ def _prepare(
         step = AllEntitiesStep(model, loss, regularizer, queries, generator, every_answer=every)
     max_steps = training.max_steps
     if training.max_epochs is not None:
-        max_steps = min(max_steps, max(1, math.ceil(training.max_epochs * step.n / training.batch_size)))
+        batch_size = min(training.batch_size, step.n)
+        max_steps = min(max_steps, max(1, math.ceil(training.max_epochs * step.n / batch_size)))
     trainer = Trainer(
         model,
         step,
         optimizer,
         Batches(step.n, training.batch_size, generator),
         EarlyStopping(training.patience, training.halve_learning_rate_after),
-        Limits(max_steps, training.validate_every, training.max_seconds, training.validate_every_seconds),
+        Limits(
+            max_steps,
+            training.validate_every,
+            training.max_seconds,
+            training.validate_every_seconds,
+            final_validations,
+        ),
         BestParameters(model, checkpoint.parent if checkpoint is not None else None),
         clock,
     )
@@ -290,7 +308,7 @@ def _create(section: str, component: Component, table: dict[str, type[T]], *size
             raise ConfigError(unknown(f"option of {section} {component.name}", key, known))
     try:
         return cls(*sizes, **component.options)
-    except TypeError as error:
+    except (TypeError, ValueError, OverflowError) as error:
         raise ConfigError(f"{section} {component.name}: an option has a value of the wrong kind ({error})") from None
 
 
@@ -311,8 +329,13 @@ def options_of(cls: type) -> list[str]:
 def _own_torch_randomness(seed: int, device: torch.device) -> Iterator[None]:
     """Layers such as dropout draw from torch's global generator: seed it here, and give it back as it was."""
     with torch.random.fork_rng(devices=[device] if device.type == "cuda" else []):
-        torch.manual_seed(seed)
+        torch.manual_seed(_stream(seed, 2))
         yield
+
+
+def _stream(seed: int, purpose: int) -> int:
+    """A seed of its own for each purpose. Torch reads 32 bits of a seed, so adding to it is not enough."""
+    return int(np.random.SeedSequence([seed, purpose]).generate_state(1)[0])
 
 
 @contextmanager

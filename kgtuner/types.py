@@ -23,3 +23,6 @@ Assignment = Mapping[str, Any]
 
 Clock = Callable[[], float]
 """Seconds that only grow; `time.monotonic` outside tests."""
+
+INTERRUPTED = "interrupted"
+"""Attribute of a trial that was cut off from outside: it says nothing about its configuration."""

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -32,6 +33,20 @@ class Evaluation:
     by_direction: dict[str, Metrics]
     by_relation: dict[str, Metrics]
     by_category: dict[str, Metrics]
+
+    @classmethod
+    def from_mapping(cls, value: Mapping[str, Any]) -> Evaluation:
+        """The inverse of `to_mapping`."""
+        names = [f.name for f in fields(Metrics)]
+
+        def metrics(mapping: Mapping[str, Any]) -> Metrics:
+            return Metrics(**{name: mapping[name] for name in names})
+
+        groups = {
+            group: {name: metrics(part) for name, part in value[group].items()}
+            for group in ("by_direction", "by_relation", "by_category")
+        }
+        return cls(split=value["split"], overall=metrics(value), **groups)
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain values: the overall metrics by name at the top, the rest below."""

@@ -25,6 +25,7 @@ from kgtuner.graph.download import Source, fetch
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.graph.reading import SUFFIXES
 from kgtuner.registry import lookup, unknown
+from kgtuner.shipped import shipped_folder
 from kgtuner.types import SPLITS, Split
 
 DATASETS: dict[str, str] = {  # the card, below the folder that `cards_folder` finds
@@ -114,10 +115,8 @@ def dataset_card(name: str) -> DatasetCard:
 
 
 def cards_folder() -> Path:
-    """Inside the installed package, or `datasets/` of a checkout."""
-    package = Path(__file__).parents[1]
-    installed = package / "_data" / "datasets"
-    return installed if installed.is_dir() else package.parent / "datasets"
+    """Where the cards are, one folder per data set."""
+    return shipped_folder("datasets")
 
 
 def cache_folder() -> Path:

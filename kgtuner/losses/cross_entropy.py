@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from kgtuner.errors import ConfigError
-from kgtuner.losses.base import Answers, Loss, weighted
+from kgtuner.losses.base import Answers, Loss, masked_sum, weighted
 from kgtuner.losses.binary_cross_entropy import smoothing
 
 
@@ -34,14 +34,12 @@ class CrossEntropy(Loss):
         self.reduction = reduction
 
     def sampled(self, positive: Tensor, negative: Tensor, valid: Tensor | None, weights: Tensor) -> Tensor:
-        if valid is not None:
-            negative = negative.masked_fill(~valid, -1e30)
-        candidates = torch.cat([positive[:, None], negative], 1)
-        log_total = candidates.logsumexp(1)
-        losses = log_total - (1 - self.label_smoothing) * positive
+        seen = negative if valid is None else negative.masked_fill(~valid, -1e30)
+        losses = torch.cat([positive[:, None], seen], 1).logsumexp(1)
+        losses = losses - (1 - self.label_smoothing) * positive
         if self.label_smoothing:
-            real = candidates if valid is None else candidates.masked_fill(candidates == -1e30, 0.0)
-            losses = losses - self.label_smoothing * real.mean(1)
+            count = 1 + (negative.shape[1] if valid is None else valid.sum(1))
+            losses = losses - self.label_smoothing * (positive + masked_sum(negative, valid)) / count
         return weighted(losses, weights)
 
     def all_entities(self, scores: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:

@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kgtuner.errors import ConfigError
 from kgtuner.models.base import Model
 
 
@@ -38,6 +39,8 @@ class ConvE(Model):
         entity_bias: bool = False,
         **options: Any,
     ) -> None:
+        if not isinstance(filters, int) or filters < 1:
+            raise ConfigError(f"model.filters must be a whole number of at least 1, got {filters!r}")
         self.entity_bias = entity_bias
         super().__init__(*sizes, **options)
         self.height = max(d for d in range(1, 21) if self.dimension % d == 0)

@@ -7,6 +7,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from kgtuner.errors import ConfigError
 from kgtuner.models.base import Model
 
 
@@ -36,6 +37,10 @@ class TuckER(Model):
         sigmoid: bool = False,
         **options: Any,
     ) -> None:
+        if relation_dimension is not None and (not isinstance(relation_dimension, int) or relation_dimension < 1):
+            raise ConfigError(
+                f"model.relation_dimension must be a whole number of at least 1, got {relation_dimension!r}"
+            )
         self._relation_dimension = relation_dimension
         super().__init__(*sizes, **options)
         self.sigmoid = sigmoid

@@ -108,3 +108,20 @@ def startup_row(codes: Codes, seen: FloatArray, seed: int, number: int) -> Float
         return random_row(codes, seen, np.random.default_rng([seed, number]))
     first: FloatArray = row[0]
     return first
+
+
+def ranked(
+    space: Space, observations: Observations, codes: FloatArray, rng: np.random.Generator, surrogate: Surrogate
+) -> IntArray:
+    """Positions of given rows (n, d), the one that most probably belongs to the best `GAMMA` first.
+
+    Rows whose probabilities agree to one decimal keep the order in which they are given.
+    """
+    labels = bore_labels(observations.values, observations.groups, GAMMA)
+    if not 0 < labels.sum() < len(labels):
+        return np.arange(len(codes))
+    encoder = Encoder(space)
+    surrogate.fit(encoder.features(observations.codes), labels, rng)
+    probability = surrogate.predict(encoder.features(codes))
+    order: IntArray = np.argsort(-np.round(probability, 1), kind="stable")
+    return order

@@ -70,10 +70,11 @@ def load_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> N
         raise RunError(f"{path} is not a readable checkpoint ({error}); delete it to start this training anew") from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
         raise RunError(f"{path} is not a checkpoint of this version (format {FORMAT}); delete it to start anew")
-    for key, value in identity.items():
-        if state["identity"].get(key) != value:
+    theirs, ours = state["identity"], json.loads(json.dumps(identity))  # tuples become lists, as in the file
+    for key in ours:
+        if theirs.get(key) != ours[key]:
             raise RunError(
-                f"{path} belongs to another {key}: {_short(state['identity'].get(key))}, not {_short(value)}; "
+                f"{path} belongs to another {_difference(key, theirs.get(key), ours[key])}; "
                 "choose another output folder or delete it"
             )
     device = trainer.model.entities.device
@@ -90,14 +91,23 @@ def load_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> N
     trainer.batches.place = state["place"]
     trainer.optimizer.learning_rate = state["learning_rate"]
     trainer.optimizer.steps = state["optimizer_steps"]
-    for name, value in state["early_stopping"].items():
-        setattr(trainer.early_stopping, name, value)
+    for name in ("best", "since_best", "reference", "since_gain"):  # patience may have been raised since
+        setattr(trainer.early_stopping, name, state["early_stopping"][name])
     curve = [CurvePoint(**point) for point in state["progress"].pop("curve")]
     trainer.progress = Progress(**state["progress"], curve=curve)
 
 
 def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
+
+
+def _difference(name: str, theirs: Any, ours: Any) -> str:
+    """The first place where two plain values differ: `configuration.model.dimension: 16, not 32`."""
+    if isinstance(theirs, dict) and isinstance(ours, dict):
+        for key in ours | theirs:
+            if theirs.get(key) != ours.get(key):
+                return _difference(f"{name}.{key}", theirs.get(key), ours.get(key))
+    return f"{name}: {_short(theirs)}, not {_short(ours)}"
 
 
 def _short(value: Any) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 RELATIVE_GAIN = 1e-4
@@ -23,14 +24,15 @@ class EarlyStopping:
 
     patience: int
     halve_after: int | None = None
-    best: float = -1.0
+    best: float = -math.inf
     since_best: int = 0
-    reference: float = -1.0
+    reference: float = -math.inf
     since_gain: int = 0
 
     def observe(self, value: float) -> bool:
         """Take in one validation; True when it is the best so far."""
-        if value > self.reference * (1 + RELATIVE_GAIN):
+        first = self.reference == -math.inf
+        if first or value > self.reference + RELATIVE_GAIN * abs(self.reference):
             self.reference, self.since_gain = value, 0
         else:
             self.since_gain += 1

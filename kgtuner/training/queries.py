@@ -12,7 +12,7 @@ from kgtuner.graph.known_answers import KnownAnswers
 from kgtuner.types import Triples
 
 FIRST_COUNT = 4
-"""Where the counts behind the frequency weights start (Sun et al., 2019, and the published runs)."""
+"""What a query seen once counts in the frequency weights (Sun et al., 2019, and the published runs)."""
 
 
 @dataclass(frozen=True)
@@ -21,7 +21,7 @@ class TrainingQueries:
 
     Attributes:
         entity, relation, answer: (q,) int64, relation directed in [0, 2R), q = twice the triples.
-        weight: (q,) float32, 1 / sqrt(n(h, r) + n(r, t)); or all one.
+        weight: (q,) float32, 1 / sqrt(n(h, r) + n(r, t)), where n is 4 for the first triple; or all one.
         group: (q,) int64, which distinct query this is, a row of `offsets`.
         group_entity, group_relation: (g,) int64, the distinct queries.
         offsets: (g + 1,) int64 into `answers`.
@@ -64,7 +64,7 @@ class TrainingQueries:
         group = np.searchsorted(keys, entity * (2 * n_relations) + relation)
         counts = np.diff(known.offsets)
         if frequency_weights:
-            times = np.bincount(group, minlength=len(keys)) + FIRST_COUNT
+            times = np.bincount(group, minlength=len(keys)) - 1 + FIRST_COUNT
             per_query = times[group]
             both = per_query[: len(h)] + per_query[len(h) :]
             weight = np.tile(1 / np.sqrt(both), 2)

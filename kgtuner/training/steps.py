@@ -177,11 +177,11 @@ class AllEntitiesStep:
         if self.every_answer:
             entity, relation = queries.group_entity[batch], queries.group_relation[batch]
             answer_rows, answer_columns = queries.expand(batch)
-            weights = torch.full((len(batch),), 1 / len(batch), device=batch.device)
+            weights = torch.full((len(batch),), 1 / len(batch), dtype=model.entities.dtype, device=batch.device)
         else:
             entity, relation = queries.entity[batch], queries.relation[batch]
             answer_rows, answer_columns = torch.arange(len(batch), device=batch.device), queries.answer[batch]
-            weights = queries.weight[batch]
+            weights = queries.weight[batch].to(model.entities.dtype)
             weights = weights / weights.sum()
         rows = QueryRows(model, entity, relation, self.generator)
         query = rows.query.detach()
@@ -193,7 +193,7 @@ class AllEntitiesStep:
             part = slice(start, min(start + self.chunk, len(batch)))
             inside = (answer_rows >= part.start) & (answer_rows < part.stop)
             answers = Answers(
-                answer_rows[inside] - start, answer_columns[inside], counts[part], weights[part].to(query.dtype)
+                answer_rows[inside] - start, answer_columns[inside], counts[part], weights[part]
             )
             part_loss, at_scores = self._score_gradient(query[part], answers)
             loss = loss + part_loss

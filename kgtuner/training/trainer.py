@@ -39,12 +39,15 @@ class Limits:
     """When to validate and when to stop. Steps are optimiser steps, seconds are wall clock.
 
     With `validate_every_seconds` validations follow the clock, else every `validate_every` steps.
+    `final_validations` is the time that work after the last validation will take, in units of one
+    validation: it is kept back from `max_seconds`.
     """
 
     max_steps: int
     validate_every: int
     max_seconds: float | None = None
     validate_every_seconds: float | None = None
+    final_validations: float = 0.0
 
 
 @dataclass
@@ -135,7 +138,7 @@ class Trainer:
         last_validation = progress.seconds
         validation_seconds = 0.0
         loss_sum, loss_steps = torch.zeros((), device=self.model.entities.device), 0
-        stopped_by: StopReason | None = None
+        stopped_by = self._finished()  # a checkpoint may be of a training that had just ended
         self.model.train()
         while stopped_by is None:
             batch = self.batches.next()
@@ -149,8 +152,10 @@ class Trainer:
             progress.seconds = now - began
             if progress.step >= limits.max_steps:
                 stopped_by = "max_steps"
-            elif limits.max_seconds is not None and progress.seconds + validation_seconds >= limits.max_seconds:
-                stopped_by = "max_seconds"
+            elif limits.max_seconds is not None:
+                still_to_do = validation_seconds * (1 + limits.final_validations)
+                if progress.seconds + still_to_do >= limits.max_seconds:
+                    stopped_by = "max_seconds"
             due = (
                 progress.step % limits.validate_every == 0
                 if limits.validate_every_seconds is None
@@ -188,6 +193,12 @@ class Trainer:
             training_seconds=progress.training_seconds,
             stopped_by=stopped_by,
         )
+
+    def _finished(self) -> StopReason | None:
+        """Whether a training that goes on from a checkpoint has reached a limit before its first step."""
+        if self.progress.step >= self.limits.max_steps:
+            return "max_steps"
+        return "patience" if self.early_stopping.stop else None
 
     def _step(self, batch: torch.Tensor) -> torch.Tensor:
         for layer in self.layers.values():

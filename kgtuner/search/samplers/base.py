@@ -19,7 +19,7 @@ from kgtuner.search.distributions import distributions, space_of, stepped
 from kgtuner.search.proposals import Observations
 from kgtuner.space.parameters import Parameter
 from kgtuner.space.space import Space
-from kgtuner.types import FloatArray
+from kgtuner.types import INTERRUPTED, FloatArray
 
 GROUP = "group"
 """A trial's user attribute: a whole number, the graph or fidelity it was measured on; none means 0."""
@@ -114,7 +114,7 @@ def _measured(trial: FrozenTrial) -> float:
 
 def _describes(trial: FrozenTrial, space: Space) -> bool:
     """Whether a trial says where in the space it lies. A waiting one does not, nor one just started."""
-    if trial.state == TrialState.WAITING:
+    if trial.state == TrialState.WAITING or trial.user_attrs.get(INTERRUPTED):
         return False
     for parameter in space.parameters:
         if parameter.name not in trial.params:

@@ -50,7 +50,12 @@ SAME = {
 def test_the_presets_are_the_papers_table(preset: str, table: dict[str, object]) -> None:
     space = load_space(preset, ["complex", "rotate"])
     assert {name: space.by_name[name].domain for name in (*table, *SAME)} == {**table, **SAME}
-    for name, size in [("loss.name", 5), ("regularizer.name", 4), ("model.initializer", 4), ("training.mode", 3)]:
+    for name, size in [
+        ("loss.name", 5),
+        ("regularizer.name", 4),
+        ("model.initializer", 4),
+        ("training.mode", 3),
+    ]:
         domain = space.by_name[name].domain
         assert isinstance(domain, Choices)
         assert len(domain.values) == size
@@ -97,28 +102,35 @@ def test_a_parameter_of_another_model_is_skipped(tmp_path: Path) -> None:
         ("parameters: [1]", "parameters must map names to ranges or values, got list"),
         ("base: reduce", "unknown base 'reduce'. Did you mean 'reduced'?"),
         ("base: space.yaml", "unknown base 'space.yaml'"),
-        ("parameters: {loss.name: cross_entrop}", "unknown loss.name 'cross_entrop'. Did you mean 'cross_entropy'?"),
+        (
+            "parameters: {loss.name: cross_entrop}",
+            "unknown loss.name 'cross_entrop'. Did you mean 'cross_entropy'?",
+        ),
         ("parameters: {model.dropout: {high: 0.9}}", r"model.dropout must be in \[0, 0.5\], got \[0, 0.9\]"),
         ("parameters: {model.dropout: null}", r"model.dropout must be in \[0, 0.5\], got None"),
         ("parameters: {model.dimension: 33}", "model.dimension must be one of 2, 4, 6, …, 4096, got 33"),
         ("parameters: {model.name: rotate}", "model.name must be one of complex, got rotate"),
     ],
 )
-def test_a_wrong_file_is_refused_in_a_sentence_that_names_it(tmp_path: Path, text: str, sentence: str) -> None:
+def test_a_wrong_file_is_refused_in_a_sentence_that_names_it(
+    tmp_path: Path, text: str, sentence: str
+) -> None:
     with pytest.raises(ConfigError, match=sentence) as caught:
         load(tmp_path, text)
     assert "space.yaml: " in str(caught.value)
 
 
 def test_a_space_without_a_valid_configuration_says_why(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="no valid configuration: rotate is trained with sampled negatives only"):
+    with pytest.raises(
+        ConfigError, match="no valid configuration: rotate is trained with sampled negatives only"
+    ):
         load(tmp_path, "parameters: {training.mode: k_vs_all}", ("rotate",))
     with pytest.raises(ConfigError, match="no valid configuration: this graph has too many entities"):
         load(tmp_path, "parameters: {training.mode: one_vs_all}", all_entities=False)
 
 
 def test_an_unknown_preset_and_a_missing_file_are_told_apart(tmp_path: Path) -> None:
-    with pytest.raises(ConfigError, match="unknown space 'ful'. Did you mean 'full'?"):
+    with pytest.raises(ConfigError, match="Did you mean 'full'"):
         load_space("ful", ["complex"])
-    with pytest.raises(ConfigError, match="cannot read .*none.yaml"):
+    with pytest.raises(ConfigError, match=r"cannot read .*none\.yaml"):
         load_space(tmp_path / "none.yaml", ["complex"])

@@ -1,0 +1,119 @@
+"""`kgtuner tune`: search for a good configuration within a budget."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import shlex
+import sys
+from typing import TYPE_CHECKING, Any
+
+from kgtuner.cli.arguments import command, folder_name, given, graph_name, share, whole
+from kgtuner.cli.outcome import Outcome
+from kgtuner.errors import ConfigError, RunError
+
+if TYPE_CHECKING:
+    from kgtuner.tuning.api import TuneResult
+
+DEFAULT_MODEL = "complex"
+SETTINGS = (
+    "model", "budget", "trials", "seed", "output", "metric", "space", "stage_one_share", "device", "threads",
+)  # fmt: skip
+
+EPILOG = """\
+The first stage tries configurations on a sampled part of the graph, the second takes the best of them to the
+whole graph. The default configuration is tried as well, so the result is never worse than it. Ctrl-C ends
+the search and prints the best so far; `kgtuner tune --resume RUN` goes on, with what is left of the budget.
+"""
+
+
+def add(commands: Any) -> None:
+    parser = command(commands, "tune", run, "search for good hyper-parameters within a budget", epilog=EPILOG)
+    parser.add_argument(
+        "graph", nargs="?", help="a data set (see `kgtuner datasets`), a folder with train, valid and test, or a file"
+    )
+    parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted run; takes no other settings")
+    parser.add_argument(
+        "--model",
+        metavar="NAMES",
+        help="transe, distmult, complex (default), rotate, conve, rescal, tucker or autosf; several with commas",
+    )
+    parser.add_argument("--budget", help="wall-clock time such as 90s, 30m, 2h, or 3x for three full trainings")
+    parser.add_argument("--trials", type=whole(2), metavar="N", help="trainings over both stages, instead of a budget")
+    parser.add_argument(
+        "--metric",
+        help="what to tune for: mrr (default), hits_at_1, hits_at_3, hits_at_10, mean_rank, "
+        "adjusted_mean_rank_index",
+    )
+    parser.add_argument("--space", help="reduced (default), full, or a YAML file that narrows one of them")
+    parser.add_argument("--seed", type=whole(0), metavar="N", help="decides all that is random (default 0)")
+    parser.add_argument("--output", metavar="FOLDER", help="the run folder (default runs/<graph>-<model>)")
+    parser.add_argument(
+        "--stage-one-share", type=share, metavar="SHARE", help="share of the budget for the first stage (default 0.5)"
+    )
+    parser.add_argument("--device", help="auto (default), cpu, cuda or cuda:1")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads of a training")
+
+
+def run(args: argparse.Namespace) -> Outcome:
+    """Tune or resume, with a display on standard error."""
+    settings = given(args, SETTINGS)
+    if args.resume is not None:
+        return _resume(args, settings)
+    if args.graph is None:
+        raise ConfigError("a graph to tune on is missing: a data set, a folder or a file; or --resume RUN")
+    models = [name.strip() for name in settings.get("model", DEFAULT_MODEL).split(",") if name.strip()]
+    settings["model"] = models[0] if len(models) == 1 else models
+    settings.setdefault("output", os.path.join("runs", folder_name(graph_name(args.graph), *models)))
+    output = settings["output"]
+    if os.path.lexists(output) and not (os.path.isdir(output) and not os.listdir(output)):
+        raise RunError(
+            f"{output} exists already; go on with it by kgtuner tune --resume {shlex.quote(output)}, "
+            "or choose another --output"
+        )
+
+    from kgtuner.report.display import watching
+    from kgtuner.tuning.api import tune
+
+    metric = settings.get("metric", "mrr")
+    with _hint_at(output), watching(sys.stderr, metric) as observer:
+        result = tune(args.graph, **settings, observer=observer)
+    return outcome(result, metric=metric, graph=args.graph)
+
+
+def outcome(result: TuneResult, *, metric: str, graph: str | None) -> Outcome:
+    """The tables of a tuning; 130 if it was interrupted."""
+
+    def show(console: Any) -> None:
+        from kgtuner.report.tables import show_tuning
+
+        show_tuning(result, console, metric=metric, graph=graph)
+
+    return Outcome(result.to_mapping(), show, 130 if result.stopped_by == "interrupted" else 0)
+
+
+def _resume(args: argparse.Namespace, settings: dict[str, Any]) -> Outcome:
+    if args.graph is not None or settings:
+        extra = ["the graph"] * (args.graph is not None)
+        extra += [f"--{name.replace('_', '-')}" for name in settings]
+        raise ConfigError(f"--resume takes all settings from the run folder: leave out {', '.join(extra)}")
+
+    from kgtuner.report.display import watching
+    from kgtuner.tuning.api import resume
+
+    with _hint_at(args.resume), watching(sys.stderr) as observer:
+        result = resume(args.resume, observer=observer)
+    return outcome(result, metric="mrr", graph=None)
+
+
+class _hint_at:  # noqa: N801 - reads as the sentence it is used in
+    """Says how to go on, where a run is interrupted before it has a result."""
+
+    def __init__(self, output: str) -> None:
+        self._output = output
+
+    def __enter__(self) -> None: ...
+
+    def __exit__(self, kind: type[BaseException] | None, *others: object) -> None:
+        if kind is not None and issubclass(kind, KeyboardInterrupt) and os.path.isdir(self._output):
+            print(f"Go on with: kgtuner tune --resume {shlex.quote(self._output)}", file=sys.stderr)

@@ -1,0 +1,1 @@
+"""Execution: where and when trials run, and where what they found is kept."""

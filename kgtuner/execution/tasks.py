@@ -1,0 +1,77 @@
+"""What a worker is asked to do, and what it answers. Plain values, so that any transport can carry them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainTask:
+    """Train one configuration.
+
+    Attributes:
+        graph: folder written by `KnowledgeGraph.save`.
+        config: `TrialConfig.to_mapping()`.
+        seed, metric, device: as in `kgtuner.experiment.run`.
+        threads: CPU threads of this training.
+        save_to: where the best parameters go (.safetensors), None to drop them.
+    """
+
+    graph: Path
+    config: Mapping[str, Any]
+    seed: int
+    metric: str
+    device: str
+    threads: int
+    save_to: Path | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluateTask:
+    """Rank one split with saved parameters.
+
+    Attributes:
+        graph, config, device, threads: as in `TrainTask`.
+        parameters: .safetensors file.
+        split: "valid" or "test".
+    """
+
+    graph: Path
+    config: Mapping[str, Any]
+    device: str
+    threads: int
+    parameters: Path
+    split: str
+
+
+Task = TrainTask | EvaluateTask
+
+
+@dataclass(frozen=True)
+class Validated:
+    """A running training has validated."""
+
+    step: int
+    seconds: float
+    metric: float
+
+
+@dataclass(frozen=True)
+class Done:
+    """A task has ended well; `result` is plain values."""
+
+    result: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Failed:
+    """A task has ended badly. `kind` is the name of one of `kgtuner.errors`, or "" for a bug."""
+
+    kind: str
+    message: str
+
+
+Message = Validated | Done | Failed

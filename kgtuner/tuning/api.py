@@ -1,0 +1,414 @@
+"""The public functions: tune, resume, train, evaluate, load_run."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+from kgtuner.config import TrialConfig
+from kgtuner.defaults import default_config
+from kgtuner.errors import ConfigError, RunError
+from kgtuner.evaluation.evaluator import Evaluation, evaluate_split
+from kgtuner.evaluation.metrics import METRICS
+from kgtuner.execution.storage import RESULT
+from kgtuner.experiment import check, pick_device
+from kgtuner.experiment import run as run_experiment
+from kgtuner.graph.catalog import resolve_graph
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.models import MODELS, Model
+from kgtuner.prediction import LinkPredictor
+from kgtuner.registry import lookup, unknown
+from kgtuner.search.samplers import SAMPLERS
+from kgtuner.space.loading import load_space
+from kgtuner.training.parameters import save_parameters
+from kgtuner.training.trainer import CurvePoint
+from kgtuner.tuning.budget import Budget
+from kgtuner.tuning.events import Observer, Silent
+from kgtuner.tuning.loading import load_predictor, load_tuned
+from kgtuner.tuning.result import TuneResult, best_trial, stage_summaries, trial_table
+from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
+from kgtuner.tuning.running import DEFAULT, StagePlan, TuningRun
+from kgtuner.tuning.settings import TuneSettings
+from kgtuner.tuning.two_stage import two_stage
+from kgtuner.types import SPLITS, Clock, Split
+
+GraphLike = KnowledgeGraph | str | Path
+
+
+def tune(
+    graph: GraphLike,
+    *,
+    model: str | Sequence[str] = "complex",
+    budget: str | float | None = None,
+    trials: int | None = None,
+    seed: int = 0,
+    output: str | Path | None = None,
+    metric: str = "mrr",
+    space: str | Path = "reduced",
+    algorithm: str = "rf_bore",
+    two_stages: bool = True,
+    stage_one_share: float = 0.5,
+    device: str = "auto",
+    threads: int | None = None,
+    max_steps: int | None = None,
+    observer: Observer | None = None,
+    clock: Clock = time.monotonic,
+) -> TuneResult:
+    """Find the configuration that validates best within a budget, and train it.
+
+    Args:
+        graph: a graph, the name of a data set, or the path of a folder or file of triples.
+        model: a model name, several names (in a list or joined by commas) to search over all of them.
+        budget: "30m", "2h", seconds, or "3x" for full-training equivalents; or give `trials`.
+        trials: number of trainings over both stages.
+        seed: same seed, same machine, budget in trials: same result.
+        output: the run folder; by default runs/<graph>-<model>.
+        metric: what validation maximises.
+        space: "reduced", "full" or a YAML file.
+        algorithm: a name from `SAMPLERS`.
+        two_stages: False to search on the full graph only.
+        stage_one_share: share of the budget for the subgraph.
+        device: "auto", "cpu", "cuda", …
+        threads: CPU threads of a training; None: one on the subgraph, all cores on the full graph.
+        max_steps: upper limit of the optimiser steps of any trial.
+        observer: told of everything that happens.
+        clock: seconds that only grow.
+
+    Raises:
+        ConfigError: for a name or value that cannot work; nothing was started.
+        DataError: for a graph that cannot be read or used.
+        RunError: when the run folder is in use or holds another run.
+    """
+    models = tuple(name.strip() for name in model.split(",")) if isinstance(model, str) else tuple(model)
+    settings = TuneSettings(
+        models=models,
+        budget=Budget.of(budget, trials),
+        seed=seed,
+        metric=metric,
+        space=str(space),
+        algorithm=algorithm,
+        two_stages=two_stages,
+        stage_one_share=stage_one_share,
+        device=device,
+        threads=threads,
+        max_steps=max_steps,
+    )
+    _check(settings)
+    graph = _graph(graph, seed)
+    if len(graph.valid) == 0 or len(graph.test) == 0:
+        empty = "valid" if len(graph.valid) == 0 else "test"
+        raise ConfigError(f"{graph.name} has an empty {empty} split; give one file or frame to have it split")
+    folder = RunFolder(output if output is not None else Path("runs") / f"{graph.name}-{'-'.join(models)}")
+    if folder.exists:
+        raise RunError(
+            f"{folder.path} holds a run already; go on with it by: kgtuner tune --resume {folder.path}, "
+            "or choose another --output"
+        )
+    folder.create()
+    folder.lock()
+    try:
+        graph.save(folder.graph)
+        folder.write(
+            "run.json",
+            {
+                "format": FORMAT,
+                "kind": "tune",
+                "graph": graph.name,
+                "fingerprint": graph.fingerprint,
+                "settings": settings.to_mapping(),
+                "environment": environment(),
+                "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+            },
+        )
+        return _carry_out(folder, settings, graph, observer or Silent(), clock)
+    finally:
+        folder.unlock()
+
+
+def resume(output: str | Path, *, observer: Observer | None = None, clock: Clock = time.monotonic) -> TuneResult:
+    """Go on with a run that was interrupted, killed or lost its power: same budget, same history.
+
+    A run that ended is returned as it is.
+
+    Raises:
+        RunError: when the folder is no run, is damaged, or another process works in it.
+    """
+    folder = RunFolder(output)
+    run = folder.read("run.json")
+    if run.get("kind") != "tune":
+        raise RunError(f"{output} is a single training; go on with it by: kgtuner train … --output {output}")
+    settings = TuneSettings.from_mapping(run["settings"])
+    _check(settings)
+    if (folder.path / "results.json").exists() and folder.read("results.json").get("stopped_by") != "interrupted":
+        return load_tuned(folder)
+    folder.lock()
+    try:
+        graph = KnowledgeGraph.load(folder.graph)
+        return _carry_out(folder, settings, graph, observer or Silent(), clock)
+    finally:
+        folder.unlock()
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """One training and where it lies.
+
+    Attributes:
+        report: `RunResult.to_mapping()`.
+        output: the folder, None when nothing was written.
+        model: ready to predict and to be evaluated.
+    """
+
+    report: dict[str, Any]
+    output: Path | None
+    model: LinkPredictor
+
+    def to_mapping(self) -> dict[str, Any]:
+        return {**self.report, "output": None if self.output is None else str(self.output)}
+
+
+def train(
+    graph: GraphLike,
+    config: TrialConfig | str | Path | None = None,
+    *,
+    model: str = "complex",
+    seed: int = 0,
+    output: str | Path | None = None,
+    metric: str = "mrr",
+    device: str = "auto",
+    threads: int | None = None,
+    on_validation: Callable[[CurvePoint], None] = lambda point: None,
+) -> TrainResult:
+    """Train one configuration.
+
+    Args:
+        graph: as for `tune`.
+        config: a configuration or a YAML file; None takes the default configuration of `model`.
+        model: used when `config` is None.
+        seed: of everything random.
+        output: a folder to keep it in. A training interrupted there goes on; one that ended is returned.
+        metric: what validation maximises.
+        device, threads: as for `tune`.
+        on_validation: called after each validation.
+
+    Raises:
+        ConfigError, DataError, RunError: before anything is trained.
+        TrialFailed: when the training ends without a result.
+    """
+    import torch
+
+    if config is None:
+        config = default_config(lookup("model", model, MODELS) and model)
+    elif not isinstance(config, TrialConfig):
+        config = TrialConfig.load(config)
+    check(config)
+    pick_device(device)
+    if metric not in METRICS:
+        raise ConfigError(unknown("metric", metric, METRICS))
+    graph = _graph(graph, seed)
+    if threads is not None:
+        torch.set_num_threads(threads)
+    if output is None:
+        result = run_experiment(
+            config, graph, seed=seed, metric=metric, device=device, on_validation=on_validation
+        )
+        return TrainResult(result.to_mapping(), None, LinkPredictor(result.model, graph))
+    folder = RunFolder(output)
+    if folder.exists:
+        _require_same_training(folder, config, graph, seed)
+        if (folder.path / "results.json").exists():
+            return TrainResult(folder.read("results.json"), folder.path, load_predictor(folder.path))
+    folder.create()
+    folder.lock()
+    try:
+        if not folder.exists:
+            graph.save(folder.graph)
+            folder.write_text("best.yaml", "# kgtuner train GRAPH --config best.yaml\n" + config.to_yaml())
+            folder.write("run.json", _training_record(config, graph, seed))
+        result = run_experiment(
+            config,
+            graph,
+            seed=seed,
+            metric=metric,
+            device=device,
+            checkpoint=folder.checkpoint,
+            on_validation=on_validation,
+        )
+        save_parameters(result.model, folder.best_model, graph.fingerprint)
+        folder.write("results.json", result.to_mapping())
+        folder.checkpoint.unlink(missing_ok=True)
+        return TrainResult(result.to_mapping(), folder.path, LinkPredictor(result.model, graph))
+    finally:
+        folder.unlock()
+
+
+def evaluate(
+    run: str | Path | TuneResult | TrainResult | LinkPredictor | Model,
+    graph: KnowledgeGraph | None = None,
+    *,
+    split: str = "test",
+) -> Evaluation:
+    """Filtered, realistic ranking metrics of a model on a split, over all entities and both directions.
+
+    Args:
+        run: a run folder, a result, a predictor, or a model (then give its graph).
+        graph: needed with a model only.
+        split: "test" or "valid".
+
+    Raises:
+        ConfigError: for an unknown split.
+        RunError: when the run has no model, or the graph is another one.
+    """
+    if split not in SPLITS:
+        raise ConfigError(unknown("split", split, SPLITS))
+    chosen: Split = next(name for name in SPLITS if name == split)
+    if isinstance(run, Model):
+        if graph is None:
+            raise ConfigError("a model alone does not know its graph; call evaluate(model, graph)")
+        return evaluate_split(run, graph, chosen)
+    if isinstance(run, str | Path):
+        run = load_predictor(run)
+    elif isinstance(run, TuneResult):
+        run = run.load_model()
+    elif isinstance(run, TrainResult):
+        run = run.model
+    return evaluate_split(run.model, graph or run.graph, chosen)
+
+
+def load_run(path: str | Path) -> TuneResult | TrainResult:
+    """The result of a run folder, tuned or trained.
+
+    Raises:
+        RunError: when it is no run, is damaged, or has not ended.
+    """
+    folder = RunFolder(path)
+    if folder.read("run.json").get("kind") == "tune":
+        return load_tuned(folder)
+    return TrainResult(folder.read("results.json"), folder.path, load_predictor(folder.path))
+
+
+# ---------------------------------------------------------------------- inside
+
+
+def _carry_out(
+    folder: RunFolder, settings: TuneSettings, graph: KnowledgeGraph, observer: Observer, clock: Clock
+) -> TuneResult:
+    """Search until the budget is spent, then evaluate on test, once."""
+    run = TuningRun(folder, settings, observer, clock)
+    stopped_by = "budget" if settings.budget.trials is None else "trials"
+    try:
+        with _terminated_as_interrupted():
+            try:
+                two_stage(run, graph)
+                result = _conclude(run, stopped_by, evaluate_test=True)
+            except KeyboardInterrupt:
+                run.worker.stop(kill=True)
+                run.end_stage()
+                run.note("Interrupted; what was found so far is kept.")
+                result = _conclude(run, "interrupted", evaluate_test=False)
+    finally:
+        run.close(kill=True)
+    return result
+
+
+def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneResult:
+    """Pick the best trial, write it down, and evaluate it and the default configuration on test."""
+    full = run.store.trials("full")
+    best = best_trial(full)
+    default = best_trial([trial for trial in full if trial.user_attrs.get(DEFAULT)])
+    chosen = best or best_trial(run.store.trials("subgraph"))
+    if chosen is None:
+        raise RunError(
+            f"no trial has finished in {run.folder.path}; see {run.folder.log}"
+            + ("" if stopped_by == "interrupted" else ", or give a larger budget")
+        )
+    plan = StagePlan("full", run.folder.graph, None, None, run.settings.threads or os.cpu_count() or 1)
+    test = default_test = None
+    if evaluate_test and best is not None:
+        test = run.evaluate(plan, best, "test")
+        if default is not None:
+            default_test = test if default.number == best.number else run.evaluate(plan, default, "test")
+    run.publish_best(chosen)
+    table = trial_table(run.store)
+    run.folder.write_text("trials.csv", table.to_csv(index=False))
+    result = TuneResult(
+        output=run.folder.path,
+        best_config=TrialConfig.from_mapping(chosen.user_attrs[RESULT]["config"]),
+        best_metrics=chosen.user_attrs[RESULT]["valid"],
+        test=None if test is None else Evaluation.from_mapping(test),
+        default_test=None if default_test is None else Evaluation.from_mapping(default_test),
+        default_metrics=None if default is None else default.user_attrs[RESULT]["valid"],
+        trials=table,
+        stages=stage_summaries(run.store, run.stage_seconds),
+        seconds=run.elapsed,
+        stopped_by=stopped_by,
+        metric=run.settings.metric,
+        peak_rss_mb=run.peak_rss_mb,
+    )
+    run.folder.write("results.json", {"format": FORMAT, **result.summary()})
+    run.save_state(force=True)
+    return result
+
+
+def _check(settings: TuneSettings) -> None:
+    """Refuse what cannot work before anything is started."""
+    for name in settings.models:
+        lookup("model", name, MODELS)
+    lookup("algorithm", settings.algorithm, SAMPLERS)
+    if settings.metric not in METRICS:
+        raise ConfigError(unknown("metric", settings.metric, METRICS))
+    pick_device(settings.device)
+    load_space(settings.space, settings.models)
+
+
+def _graph(graph: GraphLike, seed: int) -> KnowledgeGraph:
+    return graph if isinstance(graph, KnowledgeGraph) else resolve_graph(str(graph), seed=seed)
+
+
+def _training_record(config: TrialConfig, graph: KnowledgeGraph, seed: int) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "kind": "train",
+        "graph": graph.name,
+        "fingerprint": graph.fingerprint,
+        "seed": seed,
+        "config": config.to_mapping(),
+        "environment": environment(),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _require_same_training(folder: RunFolder, config: TrialConfig, graph: KnowledgeGraph, seed: int) -> None:
+    there = folder.read("run.json")
+    wanted = {"kind": "train", "fingerprint": graph.fingerprint, "seed": seed, "config": config.to_mapping()}
+    for key, value in wanted.items():
+        if there.get(key) != value:
+            what = {"kind": "kind of run", "fingerprint": "graph", "config": "configuration"}.get(key, key)
+            raise RunError(f"{folder.path} holds a run with another {what}; choose another --output")
+
+
+@contextmanager
+def _terminated_as_interrupted() -> Iterator[None]:
+    """Let SIGTERM end a run as Ctrl-C does."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, interrupt)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, before)
+
+

@@ -1,0 +1,67 @@
+"""Reading finished runs back."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from kgtuner.config import TrialConfig
+from kgtuner.errors import RunError
+from kgtuner.evaluation.evaluator import Evaluation
+from kgtuner.execution.storage import TrialStore
+from kgtuner.experiment import build_model, check
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.prediction import LinkPredictor
+from kgtuner.training.parameters import load_parameters
+from kgtuner.tuning.result import TuneResult, trial_table
+from kgtuner.tuning.run_folder import RunFolder
+
+
+def load_predictor(output: str | Path) -> LinkPredictor:
+    """The best model of a run folder, with the names of its graph.
+
+    Raises:
+        RunError: when the folder is no run, has no model yet, or does not fit together.
+    """
+    folder = RunFolder(output)
+    folder.read("run.json")
+    if not folder.best_model.exists():
+        raise RunError(f"{output} has no trained model yet; finish it with: kgtuner tune --resume {output}")
+    graph = KnowledgeGraph.load(folder.graph)
+    config = TrialConfig.load(folder.best_config)
+    check(config)
+    model = build_model(config.model, graph.n_entities, graph.n_relations)
+    load_parameters(model, folder.best_model, graph.fingerprint)
+    model.eval()
+    return LinkPredictor(model, graph)
+
+
+def load_tuned(folder: RunFolder) -> TuneResult:
+    """The result of a tuning run that ended, or was interrupted after something was found."""
+    run = folder.read("run.json")
+    results = folder.read("results.json")
+    store = TrialStore(folder.study)
+    try:
+        trials = trial_table(store)
+    finally:
+        store.close()
+    try:
+        return TuneResult(
+            output=folder.path,
+            best_config=TrialConfig.from_mapping(results["best_config"]),
+            best_metrics=results["valid"],
+            test=_evaluation(results["test"]),
+            default_test=_evaluation(results["default_test"]),
+            default_metrics=results["default_valid"],
+            trials=trials,
+            stages=results["stages"],
+            seconds=results["seconds"],
+            stopped_by=results["stopped_by"],
+            metric=run["settings"]["metric"],
+            peak_rss_mb=results["peak_rss_mb"],
+        )
+    except (KeyError, TypeError) as error:
+        raise RunError(f"{folder.path / 'results.json'} is damaged ({error}); restore it or start a new run") from None
+
+
+def _evaluation(value: dict[str, object] | None) -> Evaluation | None:
+    return None if value is None else Evaluation.from_mapping(value)

@@ -1,0 +1,137 @@
+"""What a tuning run found."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import FrozenTrial
+
+from kgtuner.config import TrialConfig
+from kgtuner.evaluation.evaluator import Evaluation
+from kgtuner.execution.storage import REASON, RESULT, TrialStore, value_of
+from kgtuner.tuning.running import DEFAULT
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from kgtuner.prediction import LinkPredictor
+
+STAGES = ("subgraph", "full")
+
+
+@dataclass(frozen=True)
+class TuneResult:
+    """The answer of a run and the evidence for it.
+
+    Attributes:
+        output: the run folder.
+        best_config: the configuration with the best full-graph validation; best of stage one when an
+            interruption left nothing better.
+        best_metrics: its metrics on validation (on the subgraph's validation in that last case).
+        test: its metrics on test; None when the run was interrupted.
+        default_test: what the default configuration reached on test in its own trial of the same run.
+        default_metrics: the same on validation.
+        trials: one row a trial: stage, number, state, value, reason, seconds, steps, and a column for
+            each hyper-parameter by dotted name.
+        stages: seconds, trials and failures of each stage.
+        seconds: budget used.
+        stopped_by: "budget", "trials" or "interrupted".
+        peak_rss_mb: largest memory of the worker.
+    """
+
+    output: Path
+    best_config: TrialConfig
+    best_metrics: dict[str, Any]
+    test: Evaluation | None
+    default_test: Evaluation | None
+    default_metrics: dict[str, Any] | None
+    trials: pd.DataFrame = field(repr=False)
+    stages: list[dict[str, Any]]
+    seconds: float
+    stopped_by: str
+    metric: str
+    peak_rss_mb: float
+
+    def load_model(self) -> LinkPredictor:
+        """The best model, ready to predict.
+
+        Raises:
+            RunError: when the run has no full-graph model yet.
+        """
+        from kgtuner.tuning.loading import load_predictor
+
+        return load_predictor(self.output)
+
+    def to_mapping(self) -> dict[str, Any]:
+        """Plain values for JSON: trials as a list of records."""
+        records = self.trials.astype(object).where(self.trials.notna(), None).to_dict("records")
+        return {**self.summary(), "trials": records}
+
+    def summary(self) -> dict[str, Any]:
+        """As `to_mapping`, without the trials."""
+        return {
+            "output": str(self.output),
+            "metric": self.metric,
+            "best_config": self.best_config.to_mapping(),
+            "valid": self.best_metrics,
+            "test": None if self.test is None else self.test.to_mapping(),
+            "default_valid": self.default_metrics,
+            "default_test": None if self.default_test is None else self.default_test.to_mapping(),
+            "stages": self.stages,
+            "seconds": self.seconds,
+            "stopped_by": self.stopped_by,
+            "peak_rss_mb": self.peak_rss_mb,
+        }
+
+
+def trial_table(store: TrialStore) -> pd.DataFrame:
+    """All trials of a run, stage by stage."""
+    import pandas as pd
+
+    rows = [_row(stage, trial) for stage in STAGES for trial in store.trials(stage)]
+    columns = ["stage", "number", "state", "value", "reason", "seconds", "steps"]
+    return pd.DataFrame(rows, columns=None if rows else columns)
+
+
+def _row(stage: str, trial: FrozenTrial) -> dict[str, Any]:
+    result = trial.user_attrs.get(RESULT, {})
+    value = value_of(trial)
+    cut = result.get("stopped_by") == "max_seconds"
+    config = TrialConfig.from_mapping(result["config"]).flat() if result else {}
+    used = {name: config.get(name, chosen) for name, chosen in trial.params.items()}
+    if trial.user_attrs.get(DEFAULT):
+        used = {name: v for name, v in config.items() if not name.startswith("training.") or name == "training.mode"}
+    return {
+        "stage": stage,
+        "number": trial.number,
+        "state": "failed" if value is None else "stopped" if cut else "complete",
+        "default": bool(trial.user_attrs.get(DEFAULT, False)),
+        "value": value,
+        "reason": trial.user_attrs.get(REASON),
+        "seconds": result.get("seconds"),
+        "steps": result.get("steps"),
+        "elapsed": result.get("elapsed"),
+        **used,
+    }
+
+
+def best_trial(trials: list[FrozenTrial]) -> FrozenTrial | None:
+    """The trial with the largest value, None when none has one."""
+    finished = [trial for trial in trials if value_of(trial) is not None]
+    return max(finished, key=lambda trial: value_of(trial) or 0.0, default=None)
+
+
+def stage_summaries(store: TrialStore, seconds: dict[str, float]) -> list[dict[str, Any]]:
+    """Time, trials and failures of each stage that began."""
+    summaries = []
+    for stage in STAGES:
+        trials = store.trials(stage)
+        if trials or stage in seconds:
+            done = [trial for trial in trials if trial.state.is_finished()]
+            failed = sum(value_of(trial) is None for trial in done)
+            summaries.append(
+                {"stage": stage, "seconds": seconds.get(stage, 0.0), "trials": len(done), "failed": failed}
+            )
+    return summaries

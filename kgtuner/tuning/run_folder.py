@@ -1,0 +1,146 @@
+"""The one folder in which everything about a run lies.
+
+    run.json                what was asked for; versions, hardware, seed
+    state.json              budget used so far
+    graph/                  the graph, binary
+    subgraph/graph/         the subgraph, binary, with entity_ids.npy and relation_ids.npy beside it
+    study.sqlite            all trials
+    models/                 parameters of the best trial and of the default configuration
+    log.txt                 what happened, line by line
+    best.yaml               the best configuration, as `kgtuner train --config` takes it
+    best.safetensors        its parameters
+    trials.csv              the trials as a table
+    results.json            the end: metrics, times, where everything lies
+"""
+
+from __future__ import annotations
+
+import fcntl
+import json
+import os
+import platform
+from importlib import metadata
+from pathlib import Path
+from typing import IO, Any
+
+from kgtuner.errors import RunError
+
+FORMAT = 1
+LIBRARIES = ("torch", "numpy", "scikit-learn", "optuna")
+
+
+class RunFolder:
+    """Paths and small files of a run; only one process works in it at a time."""
+
+    def __init__(self, path: str | Path) -> None:
+        self.path = Path(path)
+        self.graph = self.path / "graph"
+        self.subgraph = self.path / "subgraph"
+        self.study = self.path / "study.sqlite"
+        self.models = self.path / "models"
+        self.log = self.path / "log.txt"
+        self.best_config = self.path / "best.yaml"
+        self.best_model = self.path / "best.safetensors"
+        self.trials = self.path / "trials.csv"
+        self.checkpoint = self.path / "checkpoint.safetensors"
+        self._lock: IO[str] | None = None
+
+    @property
+    def exists(self) -> bool:
+        """Whether a run was begun here."""
+        return (self.path / "run.json").exists()
+
+    def create(self) -> None:
+        """Make the folder.
+
+        Raises:
+            RunError: when it cannot be made, or holds something that is not a run of ours.
+        """
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+            self.models.mkdir(exist_ok=True)
+        except OSError as error:
+            raise RunError(f"cannot make the run folder {self.path}: {error.strerror}; choose another --output") from None
+
+    def lock(self) -> None:
+        """Keep other processes out until this one ends.
+
+        Raises:
+            RunError: when another process works here.
+        """
+        try:
+            self._lock = open(self.path / "lock", "w")  # noqa: SIM115 - held as long as the run
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise RunError(f"another process is working in {self.path}; wait for it or choose another --output") from None
+        except OSError as error:
+            raise RunError(f"cannot write in {self.path}: {error.strerror}") from None
+
+    def unlock(self) -> None:
+        if self._lock is not None:
+            self._lock.close()
+            self._lock = None
+
+    def write(self, name: str, value: dict[str, Any]) -> None:
+        """Write a small JSON file in one step.
+
+        Raises:
+            RunError: when it cannot be written, as on a full disk.
+        """
+        self.write_text(name, json.dumps(value, indent=1, allow_nan=True) + "\n")
+
+    def write_text(self, name: str, text: str) -> None:
+        """As `write`, for any text."""
+        target = self.path / name
+        partial = target.with_name(name + ".partial")
+        try:
+            partial.write_text(text, encoding="utf-8")
+            os.replace(partial, target)
+        except OSError as error:
+            partial.unlink(missing_ok=True)
+            raise RunError(f"cannot write {target}: {error.strerror}; free some space and resume") from None
+
+    def read(self, name: str) -> dict[str, Any]:
+        """Read a small JSON file.
+
+        Raises:
+            RunError: when it is missing, damaged or from another version.
+        """
+        target = self.path / name
+        try:
+            value = json.loads(target.read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            what = "is not a run folder" if self.path.is_dir() else "does not exist"
+            raise RunError(f"{self.path} {what}: {name} is missing; give the --output of an earlier run") from None
+        except (OSError, ValueError, RecursionError) as error:
+            raise RunError(f"{target} is damaged ({error}); restore it or start a new run") from None
+        if not isinstance(value, dict) or value.get("format", FORMAT) != FORMAT:
+            raise RunError(f"{target} was written by another version of KGTuner; start a new run")
+        return value
+
+
+def environment() -> dict[str, Any]:
+    """Versions and hardware, for the record."""
+    import psutil
+
+    from kgtuner import __version__
+
+    return {
+        "kgtuner": __version__,
+        "python": platform.python_version(),
+        **{name: metadata.version(name) for name in LIBRARIES},
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "memory_gb": round(psutil.virtual_memory().total / 2**30, 1),
+    }
+
+
+def _processor() -> str:
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()

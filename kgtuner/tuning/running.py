@@ -1,0 +1,247 @@
+"""A run under way: its folder, its clock, its worker and its trials."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import shutil
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial
+
+from kgtuner.config import TrialConfig
+from kgtuner.errors import TrialFailed
+from kgtuner.execution.local import LocalWorker
+from kgtuner.execution.storage import RESULT, TrialStore, fail, finish, storage_errors, value_of
+from kgtuner.execution.tasks import EvaluateTask, TrainTask, Validated
+from kgtuner.tuning.events import (
+    Event,
+    Note,
+    Observer,
+    Stage,
+    StageStarted,
+    TrialEnded,
+    TrialProgress,
+    TrialStarted,
+)
+from kgtuner.tuning.run_folder import RunFolder
+from kgtuner.tuning.settings import TuneSettings
+from kgtuner.types import Clock
+
+DEFAULT = "default"
+"""Attribute of the trial that trains the default configuration."""
+
+STATE_SECONDS = 2.0
+"""Seconds between notes of the budget used, so that a kill loses no more than that."""
+
+START_SECONDS = 0.7
+"""What a training costs around its own clock: loading, indexing, writing the model."""
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """Where a stage trains and how much of the budget is its own.
+
+    Attributes:
+        stage: its name, also the name of its study.
+        graph: folder of the graph it trains on.
+        ends_at: seconds of the budget used when it ends, None without a wall-clock budget.
+        trials: how many trials it makes at most, None with a wall-clock budget.
+        threads: CPU threads of a training.
+    """
+
+    stage: Stage
+    graph: Path
+    ends_at: float | None
+    trials: int | None
+    threads: int
+
+
+class TuningRun:
+    """Trains trials one after the other and keeps what they found.
+
+    Args:
+        folder: locked by the caller.
+        settings: what was asked for.
+        observer: told of every event.
+        clock: seconds that only grow.
+    """
+
+    def __init__(
+        self, folder: RunFolder, settings: TuneSettings, observer: Observer, clock: Clock = time.monotonic
+    ) -> None:
+        self.folder = folder
+        self.settings = settings
+        self.observer = observer
+        self.clock = clock
+        self.store = TrialStore(folder.study)
+        self.worker = LocalWorker(clock)
+        self.budget_seconds = settings.budget.seconds
+        self.stage_seconds: dict[str, float] = {}
+        self.peak_rss_mb = 0.0
+        self._used_before = 0.0
+        if (folder.path / "state.json").exists():
+            state = folder.read("state.json")
+            self._used_before = float(state["elapsed"])
+            self.stage_seconds = dict(state["stage_seconds"])
+            self.budget_seconds = state["budget_seconds"]
+            self.peak_rss_mb = float(state["peak_rss_mb"])
+        self._began = clock()
+        self._stage: Stage | None = None
+        self._stage_began = 0.0
+        self._state_written = -STATE_SECONDS
+
+    @property
+    def elapsed(self) -> float:
+        """Seconds of the budget used, earlier sittings included."""
+        return self._used_before + self.clock() - self._began
+
+    @property
+    def remaining(self) -> float | None:
+        """Seconds left of a wall-clock budget."""
+        return None if self.budget_seconds is None else max(0.0, self.budget_seconds - self.elapsed)
+
+    def notify(self, event: Event) -> None:
+        """Tell the observer and the log."""
+        now = datetime.datetime.now().isoformat(timespec="seconds")
+        with open(self.folder.log, "a", encoding="utf-8") as log:
+            log.write(f"{now} {self.elapsed:9.1f}s {event}\n")
+        self.observer.notify(event, self.elapsed, self.remaining)
+
+    def note(self, message: str) -> None:
+        self.notify(Note(message))
+
+    def begin(self, plan: StagePlan, entities: int, triples: int) -> None:
+        """Tell that a stage starts and count its time from here."""
+        self._stage, self._stage_began = plan.stage, self.elapsed
+        seconds = None if plan.ends_at is None else max(0.0, plan.ends_at - self.elapsed)
+        self.notify(StageStarted(plan.stage, entities, triples, seconds, plan.trials))
+
+    def save_state(self, *, force: bool = False) -> None:
+        """Write down how much of the budget is used."""
+        if not force and self.elapsed - self._state_written < STATE_SECONDS:
+            return
+        self._state_written = self.elapsed
+        stages = dict(self.stage_seconds)
+        if self._stage is not None:
+            stages[self._stage] = stages.get(self._stage, 0.0) + self.elapsed - self._stage_began
+        self.folder.write(
+            "state.json",
+            {
+                "elapsed": self.elapsed,
+                "stage_seconds": stages,
+                "budget_seconds": self.budget_seconds,
+                "peak_rss_mb": self.peak_rss_mb,
+            },
+        )
+
+    def end_stage(self) -> None:
+        if self._stage is not None:
+            spent = self.elapsed - self._stage_began
+            self.stage_seconds[self._stage] = self.stage_seconds.get(self._stage, 0.0) + spent
+            self._stage = None
+        self.save_state(force=True)
+
+    def train(self, plan: StagePlan, study: Study, trial: Trial, config: TrialConfig) -> dict[str, Any] | None:
+        """Train one trial in the worker and keep its result or its failure.
+
+        Returns:
+            What the training reported, None when it failed.
+        """
+        stage, number = plan.stage, trial.number
+        shown = {"model.dimension": config.model.options.get("dimension")} | dict(trial.params)
+        self.notify(TrialStarted(stage, number, shown if trial.params else config.flat()))
+        began = self.elapsed
+        keeps_model = stage == "full"
+        task = TrainTask(
+            graph=plan.graph,
+            config=config.to_mapping(),
+            seed=self.settings.seed,
+            metric=self.settings.metric,
+            device=self.settings.device,
+            threads=plan.threads,
+            save_to=self.model_path(number) if keeps_model else None,
+        )
+        limit = config.training.max_seconds
+
+        def progress(message: Validated) -> None:
+            self.notify(TrialProgress(stage, number, message.step, message.seconds, message.metric))
+
+        try:
+            result = self.worker.run(
+                task,
+                on_validation=progress,
+                on_wait=self.save_state,
+                give_up_after=None if limit is None else 1.5 * limit + 30,
+            )
+        except TrialFailed as error:
+            with storage_errors(self.folder.study):
+                fail(study, trial, error.reason, str(error))
+            for note in getattr(error, "__notes__", []):
+                self.note(note)
+            self.notify(TrialEnded(stage, number, None, f"{error.reason}: {error}", self.elapsed - began, False))
+            return None
+        best_before = max((v for t in study.get_trials(deepcopy=False) if (v := value_of(t)) is not None), default=None)
+        value = objective_of(result, self.settings.metric) if keeps_model else result["best"]
+        with storage_errors(self.folder.study):
+            finish(study, trial, value, {**result, "elapsed": self.elapsed})
+        is_best = best_before is None or value > best_before
+        self.peak_rss_mb = max(self.peak_rss_mb, result["peak_rss_mb"])
+        if keeps_model:
+            self._drop_other_models(study)
+        self.save_state(force=True)
+        self.notify(TrialEnded(stage, number, value, None, self.elapsed - began, is_best))
+        return result
+
+    def model_path(self, number: int) -> Path:
+        return (self.folder.models / f"trial-{number}.safetensors").absolute()
+
+    def evaluate(self, plan: StagePlan, trial: FrozenTrial, split: str) -> dict[str, Any]:
+        """Rank a split with the parameters of a finished full-graph trial."""
+        return self.worker.run(
+            EvaluateTask(
+                graph=plan.graph,
+                config=trial.user_attrs[RESULT]["config"],
+                device=self.settings.device,
+                threads=plan.threads,
+                parameters=self.model_path(trial.number),
+                split=split,
+            ),
+            on_wait=self.save_state,
+        )
+
+    def close(self, *, kill: bool = False) -> None:
+        """Stop the worker and let go of the database."""
+        self.worker.stop(kill=kill)
+        self.store.close()
+
+    def _drop_other_models(self, study: Study) -> None:
+        """Keep the parameters of the best trial and of the default configuration only."""
+        finished = [t for t in study.get_trials(deepcopy=False) if value_of(t) is not None]
+        keep = {max(finished, key=lambda t: value_of(t) or 0.0).number}
+        keep |= {t.number for t in finished if t.user_attrs.get(DEFAULT)}
+        for file in self.folder.models.glob("trial-*.safetensors"):
+            if file.absolute() not in {self.model_path(number) for number in keep}:
+                file.unlink(missing_ok=True)
+
+    def publish_best(self, trial: FrozenTrial) -> None:
+        """Write best.yaml, and best.safetensors where the trial trained on the full graph."""
+        config = TrialConfig.from_mapping(trial.user_attrs[RESULT]["config"])
+        header = "# kgtuner train GRAPH --config best.yaml\n"
+        self.folder.write_text("best.yaml", header + config.to_yaml())
+        model = self.model_path(trial.number)
+        if model.exists():
+            partial = self.folder.best_model.with_name("best.safetensors.partial")
+            shutil.copyfile(model, partial)
+            os.replace(partial, self.folder.best_model)
+
+
+def objective_of(result: dict[str, Any], metric: str) -> float:
+    """The value of a full-graph trial: its metric over all validation triples; larger is better."""
+    value = float(result["valid"][metric])
+    return -value if metric == "mean_rank" else value
+
