@@ -87,11 +87,18 @@ def render(dataset: str, model: str, row: Mapping[str, Any]) -> str:
         if not configuration["share_inverse_relation"]:
             notes.append(OTHER_SIZE.format(published=figures["num_parameters"]))
     notes.append("Made by configs/build.py from configs/published.json.")
-    header = [f"# kgtuner train {dataset} --config {path} --seed 0", f"# Published ({PAPER}): {how}{results}."]
+    header = [
+        f"# kgtuner train {dataset} --config {path} --seed 0",
+        f"# Published ({PAPER}): {how}{results}.",
+    ]
     for note in notes:
-        header += textwrap.wrap(note, 100, initial_indent="# ", subsequent_indent="# ", break_long_words=False)
+        header += textwrap.wrap(
+            note, 100, initial_indent="# ", subsequent_indent="# ", break_long_words=False
+        )
     body = {"dataset": dataset, **settings(dataset, model, configuration)}
-    return "\n".join(header) + "\n" + yaml.safe_dump(body, sort_keys=False, default_flow_style=None, width=100)
+    return (
+        "\n".join(header) + "\n" + yaml.safe_dump(body, sort_keys=False, default_flow_style=None, width=100)
+    )
 
 
 def main() -> None:

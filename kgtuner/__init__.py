@@ -20,9 +20,11 @@ __all__ = [
     "KnowledgeGraph",
     "TrialConfig",
     "__version__",
+    "default_config",
     "evaluate",
     "load_dataset",
     "load_run",
+    "resume",
     "sample_subgraph",
     "train",
     "tune",
@@ -30,19 +32,22 @@ __all__ = [
 
 if TYPE_CHECKING:
     from kgtuner.config import TrialConfig
+    from kgtuner.defaults import default_config
     from kgtuner.errors import KGTunerError
     from kgtuner.graph.catalog import load_dataset
     from kgtuner.graph.knowledge_graph import KnowledgeGraph
     from kgtuner.subgraph import sample_subgraph
-    from kgtuner.tuning.api import evaluate, load_run, train, tune
+    from kgtuner.tuning.api import evaluate, load_run, resume, train, tune
 else:  # hidden from type checkers, for which a module with __getattr__ has every name
     _HOME = {
         "KGTunerError": "kgtuner.errors",
         "KnowledgeGraph": "kgtuner.graph.knowledge_graph",
         "TrialConfig": "kgtuner.config",
+        "default_config": "kgtuner.defaults",
         "evaluate": "kgtuner.tuning.api",
         "load_dataset": "kgtuner.graph.catalog",
         "load_run": "kgtuner.tuning.api",
+        "resume": "kgtuner.tuning.api",
         "sample_subgraph": "kgtuner.subgraph",
         "train": "kgtuner.tuning.api",
         "tune": "kgtuner.tuning.api",

@@ -68,7 +68,9 @@ class TrainingConfig:
             if getattr(self, name) is not None:
                 _require(name, getattr(self, name), float, minimum=0)
         if not isinstance(self.frequency_weights, bool):
-            raise ConfigError(f"training.frequency_weights must be true or false, got {self.frequency_weights!r}")
+            raise ConfigError(
+                f"training.frequency_weights must be true or false, got {self.frequency_weights!r}"
+            )
 
 
 COMPONENTS = ("model", "loss", "regularizer", "negatives", "optimizer")
@@ -105,7 +107,9 @@ class TrialConfig:
                 parts[name] = _component(name, mapping[name])
         for name in ("model", "loss"):
             if name not in parts:
-                raise ConfigError(f"the section {name!r} is missing; a configuration needs at least model and loss")
+                raise ConfigError(
+                    f"the section {name!r} is missing; a configuration needs at least model and loss"
+                )
         if "training" in mapping:
             parts["training"] = _training(mapping["training"])
         return cls(**parts)
@@ -138,7 +142,11 @@ class TrialConfig:
 
     def flat(self) -> dict[str, Any]:
         """Dotted names and plain values, all sections."""
-        return {f"{section}.{key}": value for section, part in self.to_mapping().items() for key, value in part.items()}
+        return {
+            f"{section}.{key}": value
+            for section, part in self.to_mapping().items()
+            for key, value in part.items()
+        }
 
     def to_yaml(self) -> str:
         return yaml.safe_dump(self.to_mapping(), sort_keys=False, allow_unicode=True, default_flow_style=None)
@@ -151,7 +159,12 @@ class TrialConfig:
         nested = self.to_mapping()
         for dotted, value in changes.items():
             section, _, key = dotted.partition(".")
-            if key == "name" and section in nested and nested[section].get("name") != value and section != "model":
+            if (
+                key == "name"
+                and section in nested
+                and nested[section].get("name") != value
+                and section != "model"
+            ):
                 nested[section] = {}
         for dotted, value in changes.items():
             section, _, key = dotted.partition(".")
@@ -172,7 +185,9 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
     path = Path(path)
     try:
         if path.stat().st_size > MAX_YAML_BYTES:
-            raise ConfigError(f"{path}: a configuration has at most {MAX_YAML_BYTES:,} bytes, got {path.stat().st_size:,}")
+            raise ConfigError(
+                f"{path}: a configuration has at most {MAX_YAML_BYTES:,} bytes, got {path.stat().st_size:,}"
+            )
         text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise ConfigError(f"cannot read {path}: {error.strerror or error}") from None
@@ -209,7 +224,9 @@ class _Loader(yaml.SafeLoader):
         seen: set[str] = set()
         for key in (key.value for key, _ in node.value if isinstance(key, yaml.ScalarNode)):
             if key in seen:
-                raise yaml.constructor.ConstructorError(None, None, f"the key {key!r} is given twice", node.start_mark)
+                raise yaml.constructor.ConstructorError(
+                    None, None, f"the key {key!r} is given twice", node.start_mark
+                )
             seen.add(key)
         return super().construct_mapping(node, deep)
 
@@ -254,6 +271,11 @@ def _training(value: Any) -> TrainingConfig:
 
 def _require(name: str, value: Any, kind: type, minimum: float) -> None:
     number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or (kind is int and not isinstance(value, int)) or not value >= minimum or value == math.inf:
+    if (
+        not number
+        or (kind is int and not isinstance(value, int))
+        or not value >= minimum
+        or value == math.inf
+    ):
         what = "a whole number" if kind is int else "a number"
         raise ConfigError(f"training.{name} must be {what} of at least {minimum}, got {value!r}")

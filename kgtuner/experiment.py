@@ -132,7 +132,9 @@ def run(
     with _own_torch_randomness(seed, place), _memory_as_error(config):
         sample = validation_sample(graph, config.training.max_valid_triples, seed)
         if len(sample) == 0:
-            raise DataError(f"{graph.name} has no validation triples; training needs them to choose its best model")
+            raise DataError(
+                f"{graph.name} has no validation triples; training needs them to choose its best model"
+            )
         final = len(graph.valid) / len(sample)
         trainer, limits_note = _prepare(config, graph, seed, place, checkpoint, clock, final)
         identity = {"graph": graph.fingerprint, "configuration": limits_note, "seed": seed, "metric": metric}
@@ -190,7 +192,7 @@ def check(config: TrialConfig) -> None:
     ):
         sizes = (1, 1) if section == "model" else ()
         with torch.device("meta"):  # neither memory nor random numbers
-            _create(section, component, table, *sizes)
+            _create(section, component, dict[str, type[Any]](table), *sizes)
     if config.training.mode != "negative_sampling":
         for part, name in ((model, config.model.name), (loss, config.loss.name)):
             if not part.ALL_ENTITIES:
@@ -219,7 +221,9 @@ def pick_device(name: str) -> str:
     if kind.type not in ("cpu", "cuda"):
         raise ConfigError(f"unknown device {name!r}. Known: auto, cpu, cuda, cuda:0, …")
     if kind.type == "cuda" and not torch.cuda.is_available():
-        raise ConfigError(f"the device {name!r} was asked for, but this machine has no usable CUDA device; use cpu")
+        raise ConfigError(
+            f"the device {name!r} was asked for, but this machine has no usable CUDA device; use cpu"
+        )
     return name
 
 
@@ -309,7 +313,9 @@ def _create(section: str, component: Component, table: dict[str, type[T]], *size
     try:
         return cls(*sizes, **component.options)
     except (TypeError, ValueError, OverflowError) as error:
-        raise ConfigError(f"{section} {component.name}: an option has a value of the wrong kind ({error})") from None
+        raise ConfigError(
+            f"{section} {component.name}: an option has a value of the wrong kind ({error})"
+        ) from None
 
 
 def options_of(cls: type) -> list[str]:

@@ -72,8 +72,8 @@ class LinkPredictor:
     def __init__(self, model: Model, graph: KnowledgeGraph) -> None:
         if model.n_entities != graph.n_entities or model.n_relations != graph.n_relations:
             raise RunError(
-                f"the model was made for {model.n_entities} entities and {model.n_relations} relations, but "
-                f"{graph.name} has {graph.n_entities} and {graph.n_relations}; give the graph it was trained on"
+                f"the model was made for {model.n_entities} entities and {model.n_relations} relations, "
+                f"but {graph.name} has {graph.n_entities} and {graph.n_relations}; give its own graph"
             )
         self.model = model.eval()
         self.graph = graph
@@ -114,7 +114,7 @@ class LinkPredictor:
     def predict_relations(
         self, head: str, tail: str, k: int = 10, known: Known = "exclude"
     ) -> list[RelationPrediction]:
-        """The k relations that fit best between two entities, best first, each asked as (head, relation, ?)."""
+        """The k relations that fit best between two entities, each asked as (head, relation, ?)."""
         _check(k, known)
         h, t = self.graph.entity_id(head), self.graph.entity_id(tail)
         every = np.arange(self.graph.n_relations)
@@ -123,7 +123,9 @@ class LinkPredictor:
         if known != "keep":
             facts = self._contains(np.full_like(every, h), every, np.full_like(every, t)).tolist()
         best = [int(r) for r in np.argsort(-scores, kind="stable") if known != "exclude" or not facts[r]]
-        return [RelationPrediction(str(self.graph.relations[r]), float(scores[r]), facts[r]) for r in best[:k]]
+        return [
+            RelationPrediction(str(self.graph.relations[r]), float(scores[r]), facts[r]) for r in best[:k]
+        ]
 
     def score(self, triples: Sequence[tuple[str, str, str]]) -> list[float]:
         """The score of each triple of names, asked as (head, relation, ?); higher is better."""
@@ -142,7 +144,9 @@ class LinkPredictor:
         """A question as the entity and the directed relation of the model's query."""
         head, relation, tail = question
         if (head is None) == (tail is None):
-            raise ConfigError(f"a question leaves either the head or the tail open with None, got {question!r}")
+            raise ConfigError(
+                f"a question leaves either the head or the tail open with None, got {question!r}"
+            )
         r = self.graph.relation_id(relation)
         if head is not None:
             return self.graph.entity_id(head), r

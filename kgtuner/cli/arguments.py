@@ -18,7 +18,7 @@ class Parser(argparse.ArgumentParser):
     def __init__(self, *args: Any, **options: Any) -> None:
         # An abbreviation that works today would be ambiguous with tomorrow's option.
         options.setdefault("formatter_class", argparse.RawDescriptionHelpFormatter)
-        super().__init__(*args, allow_abbrev=False, **options)
+        super().__init__(*args, **{"allow_abbrev": False, **options})
 
     def error(self, message: str) -> NoReturn:
         raise ConfigError(f"{message} (see {self.prog} --help)")
@@ -33,13 +33,13 @@ class Parser(argparse.ArgumentParser):
         if option is None:
             self.error(f"unexpected argument {extra[0]!r}")
         name = option.partition("=")[0]
-        if any(name in action.option_strings for action in self._actions):
+        if name in self.options():
             self.error(f"{name} belongs behind the command: {self.prog} {name}")
         self.error(unknown("option", name, self.options()))
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
-            kind = action.metavar if isinstance(action.metavar, str) else action.dest
+            kind = "command" if action.dest == argparse.SUPPRESS else action.dest
             self.error(unknown(kind, value, list(action.choices)))
 
 
@@ -78,8 +78,8 @@ def share(text: str) -> float:
         value = float(text)
     except ValueError:
         value = math.nan
-    if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1, got {text!r}")
+    if not 0 < value < 1:
+        raise argparse.ArgumentTypeError(f"must be a number between 0 and 1, got {text!r}")
     return value
 
 

@@ -12,7 +12,7 @@ from contextlib import redirect_stdout, suppress
 from kgtuner import __version__
 from kgtuner.cli import datasets, evaluate, predict, train, tune
 from kgtuner.cli.arguments import Parser
-from kgtuner.cli.outcome import Outcome, json_line
+from kgtuner.cli.outcome import BROKEN_PIPE, INTERRUPTED, Outcome, json_line
 from kgtuner.errors import ConfigError, KGTunerError
 
 EPILOG = """\
@@ -34,8 +34,6 @@ exit codes:
   130  interrupted; the best so far is printed, if there is any
   141  whoever read the output went away
 """
-
-INTERRUPTED, BROKEN_PIPE = 130, 141
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -85,7 +83,9 @@ def _run(arguments: list[str]) -> int:
     if extra:
         chosen.refuse(extra)
     if chosen is parser:
-        raise ConfigError(f"a command is missing: tune, train, evaluate, predict or datasets (see {parser.prog} --help)")
+        raise ConfigError(
+            f"a command is missing: tune, train, evaluate, predict or datasets (see {parser.prog} --help)"
+        )
     outcome = _outcome(args)
     outcome.print(sys.stdout, as_json=args.json)
     return outcome.exit_code

@@ -4,12 +4,19 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Callable, Mapping
+import os
+import sys
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+INTERRUPTED, BROKEN_PIPE = 130, 141
+"""Exit codes as shells give them for the signals; those of errors are in `kgtuner.errors`."""
 
 
 @dataclass(frozen=True)
@@ -27,6 +34,17 @@ class Outcome:
         from kgtuner.report.console import make_console
 
         self.show(make_console(stream))
+
+
+@contextmanager
+def hint_when_interrupted(output: str, hint: str) -> Iterator[None]:
+    """Say how to go on where Ctrl-C ends a command before it has a result, if anything lies in `output`."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        if os.path.exists(os.path.join(output, "run.json")):
+            print(f"kgtuner: {output} is kept; {hint}", file=sys.stderr)
+        raise
 
 
 def json_line(mapping: Mapping[str, Any]) -> str:

@@ -9,11 +9,13 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from kgtuner.cli.arguments import command, folder_name, given, graph_name, share, whole
-from kgtuner.cli.outcome import Outcome
+from kgtuner.cli.outcome import INTERRUPTED, Outcome, hint_when_interrupted
 from kgtuner.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
-    from kgtuner.tuning.api import TuneResult
+    from rich.console import Console
+
+    from kgtuner.tuning.result import TuneResult
 
 DEFAULT_MODEL = "complex"
 SETTINGS = (
@@ -30,16 +32,24 @@ the search and prints the best so far; `kgtuner tune --resume RUN` goes on, with
 def add(commands: Any) -> None:
     parser = command(commands, "tune", run, "search for good hyper-parameters within a budget", epilog=EPILOG)
     parser.add_argument(
-        "graph", nargs="?", help="a data set (see `kgtuner datasets`), a folder with train, valid and test, or a file"
+        "graph",
+        nargs="?",
+        help="a data set (see `kgtuner datasets`), a folder with train, valid and test, or a file",
     )
-    parser.add_argument("--resume", metavar="RUN", help="go on with an interrupted run; takes no other settings")
+    parser.add_argument(
+        "--resume", metavar="RUN", help="go on with an interrupted run; takes no other settings"
+    )
     parser.add_argument(
         "--model",
         metavar="NAMES",
-        help="transe, distmult, complex (default), rotate, conve, rescal, tucker or autosf; several with commas",
+        help="transe, distmult, complex (default), rotate, conve, rescal, tucker, autosf; several by commas",
     )
-    parser.add_argument("--budget", help="wall-clock time such as 90s, 30m, 2h, or 3x for three full trainings")
-    parser.add_argument("--trials", type=whole(2), metavar="N", help="trainings over both stages, instead of a budget")
+    parser.add_argument(
+        "--budget", help="wall-clock time such as 90s, 30m, 2h, or 3x for three full trainings"
+    )
+    parser.add_argument(
+        "--trials", type=whole(2), metavar="N", help="trainings over both stages, instead of a budget"
+    )
     parser.add_argument(
         "--metric",
         help="what to tune for: mrr (default), hits_at_1, hits_at_3, hits_at_10, mean_rank, "
@@ -49,7 +59,10 @@ def add(commands: Any) -> None:
     parser.add_argument("--seed", type=whole(0), metavar="N", help="decides all that is random (default 0)")
     parser.add_argument("--output", metavar="FOLDER", help="the run folder (default runs/<graph>-<model>)")
     parser.add_argument(
-        "--stage-one-share", type=share, metavar="SHARE", help="share of the budget for the first stage (default 0.5)"
+        "--stage-one-share",
+        type=share,
+        metavar="SHARE",
+        help="share of the budget for the first stage (default 0.5)",
     )
     parser.add_argument("--device", help="auto (default), cpu, cuda or cuda:1")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads of a training")
@@ -62,34 +75,19 @@ def run(args: argparse.Namespace) -> Outcome:
         return _resume(args, settings)
     if args.graph is None:
         raise ConfigError("a graph to tune on is missing: a data set, a folder or a file; or --resume RUN")
-    models = [name.strip() for name in settings.get("model", DEFAULT_MODEL).split(",") if name.strip()]
-    settings["model"] = models[0] if len(models) == 1 else models
+    models = settings.get("model", DEFAULT_MODEL).split(",")
     settings.setdefault("output", os.path.join("runs", folder_name(graph_name(args.graph), *models)))
-    output = settings["output"]
-    if os.path.lexists(output) and not (os.path.isdir(output) and not os.listdir(output)):
-        raise RunError(
-            f"{output} exists already; go on with it by kgtuner tune --resume {shlex.quote(output)}, "
-            "or choose another --output"
-        )
+    _refuse_used(settings["output"])
 
     from kgtuner.report.display import watching
     from kgtuner.tuning.api import tune
 
-    metric = settings.get("metric", "mrr")
-    with _hint_at(output), watching(sys.stderr, metric) as observer:
+    with (
+        hint_when_interrupted(settings["output"], _how_to_resume(settings["output"])),
+        watching(sys.stderr, settings.get("metric", "mrr")) as observer,
+    ):
         result = tune(args.graph, **settings, observer=observer)
-    return outcome(result, metric=metric, graph=args.graph)
-
-
-def outcome(result: TuneResult, *, metric: str, graph: str | None) -> Outcome:
-    """The tables of a tuning; 130 if it was interrupted."""
-
-    def show(console: Any) -> None:
-        from kgtuner.report.tables import show_tuning
-
-        show_tuning(result, console, metric=metric, graph=graph)
-
-    return Outcome(result.to_mapping(), show, 130 if result.stopped_by == "interrupted" else 0)
+    return _outcome(result, args.graph)
 
 
 def _resume(args: argparse.Namespace, settings: dict[str, Any]) -> Outcome:
@@ -100,20 +98,33 @@ def _resume(args: argparse.Namespace, settings: dict[str, Any]) -> Outcome:
 
     from kgtuner.report.display import watching
     from kgtuner.tuning.api import resume
+    from kgtuner.tuning.run_folder import RunFolder
 
-    with _hint_at(args.resume), watching(sys.stderr) as observer:
+    metric = RunFolder(args.resume).read("run.json").get("settings", {}).get("metric", "mrr")
+    with (
+        hint_when_interrupted(args.resume, _how_to_resume(args.resume)),
+        watching(sys.stderr, metric) as observer,
+    ):
         result = resume(args.resume, observer=observer)
-    return outcome(result, metric="mrr", graph=None)
+    return _outcome(result, None)
 
 
-class _hint_at:  # noqa: N801 - reads as the sentence it is used in
-    """Says how to go on, where a run is interrupted before it has a result."""
+def _outcome(result: TuneResult, graph: str | None) -> Outcome:
+    def show(console: Console) -> None:
+        from kgtuner.report.tables import show_tuning
 
-    def __init__(self, output: str) -> None:
-        self._output = output
+        show_tuning(result, console, graph=graph)
 
-    def __enter__(self) -> None: ...
+    return Outcome(result.to_mapping(), show, INTERRUPTED if result.stopped_by == "interrupted" else 0)
 
-    def __exit__(self, kind: type[BaseException] | None, *others: object) -> None:
-        if kind is not None and issubclass(kind, KeyboardInterrupt) and os.path.isdir(self._output):
-            print(f"Go on with: kgtuner tune --resume {shlex.quote(self._output)}", file=sys.stderr)
+
+def _refuse_used(output: str) -> None:
+    """Say early, before a large graph is read, that there is something at `output`."""
+    if os.path.exists(os.path.join(output, "run.json")):
+        raise RunError(f"{output} holds a run already; {_how_to_resume(output)}, or choose another --output")
+    if os.path.lexists(output) and not (os.path.isdir(output) and not os.listdir(output)):
+        raise RunError(f"{output} exists and is not a run of KGTuner; choose another --output")
+
+
+def _how_to_resume(output: str) -> str:
+    return f"go on with it by: kgtuner tune --resume {shlex.quote(output)}"

@@ -86,9 +86,7 @@ def evaluate_split(model: Model, graph: KnowledgeGraph, split: Split) -> Evaluat
     )
 
 
-def validation_metrics(
-    model: Model, graph: KnowledgeGraph, triples: Triples
-) -> Metrics:
+def validation_metrics(model: Model, graph: KnowledgeGraph, triples: Triples) -> Metrics:
     """The overall metrics of some validation triples; what training calls between its steps."""
     tail, head = rank_triples(model, triples, graph.known_answers(SPLITS), graph.n_relations)
     return summarise(joined(tail, head))

@@ -110,7 +110,9 @@ def rank_queries(
     return Ranks(rank, candidates)
 
 
-def rank_triples(model: Model, triples: Triples, known: KnownAnswers, n_relations: int) -> tuple[Ranks, Ranks]:
+def rank_triples(
+    model: Model, triples: Triples, known: KnownAnswers, n_relations: int
+) -> tuple[Ranks, Ranks]:
     """Rank (n, 3) triples in both directions: the tails of (h, r, ?), then the heads of (?, r, t)."""
     h, r, t = (np.ascontiguousarray(column) for column in np.asarray(triples).T)
     return (

@@ -35,7 +35,9 @@ class LocalWorker:
         from kgtuner.execution.worker import serve
 
         self._connection, theirs = self._context.Pipe()
-        self._process = self._context.Process(target=serve, args=(theirs,), daemon=True, name="kgtuner-worker")
+        self._process = self._context.Process(
+            target=serve, args=(theirs,), daemon=True, name="kgtuner-worker"
+        )
         self._process.start()
         theirs.close()
 
@@ -67,7 +69,9 @@ class LocalWorker:
                     on_wait()
                     if give_up_after is not None and self._clock() - began > give_up_after:
                         self.stop(kill=True)
-                        raise WorkerDied(f"the training did not end within {give_up_after:.0f} s and was stopped")
+                        raise WorkerDied(
+                            f"the training did not end within {give_up_after:.0f} s and was stopped"
+                        )
                 message = self._connection.recv()
                 if isinstance(message, Validated):
                     on_validation(message)

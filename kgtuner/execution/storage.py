@@ -46,14 +46,22 @@ class TrialStore:
         """The study of a stage, made when it does not exist; larger values are better."""
         with storage_errors(self.path):
             return optuna.create_study(
-                storage=self._storage, study_name=name, sampler=sampler, direction="maximize", load_if_exists=True
+                storage=self._storage,
+                study_name=name,
+                sampler=sampler,
+                direction="maximize",
+                load_if_exists=True,
             )
 
     def trials(self, name: str) -> list[FrozenTrial]:
         """All trials of a stage in order; none when the stage has not begun."""
         with storage_errors(self.path):
             names = optuna.get_all_study_names(self._storage)
-            return optuna.load_study(study_name=name, storage=self._storage).get_trials() if name in names else []
+            return (
+                optuna.load_study(study_name=name, storage=self._storage).get_trials()
+                if name in names
+                else []
+            )
 
     def close(self) -> None:
         self._storage.remove_session()
@@ -108,7 +116,9 @@ def storage_errors(path: Path) -> Iterator[None]:
         if "full" in text:
             raise RunError(f"cannot write {path}: the disk is full; free some space and resume") from None
         if "malformed" in text or "not a database" in text:
-            raise RunError(f"{path} is damaged ({_first_line(text)}); restore it or start a new run") from None
+            raise RunError(
+                f"{path} is damaged ({_first_line(text)}); restore it or start a new run"
+            ) from None
         raise RunError(f"cannot use {path}: {_first_line(text)}") from None
 
 

@@ -49,7 +49,9 @@ class BinaryCrossEntropy(Loss):
         # Per query: sum over right answers of softplus(-s), the rest as negatives of softplus(s) * share.
         everything = softplus(scores).sum(1) - spread * scores.sum(1)
         losses = everything * negative_share
-        correction = softplus(right) * (1 - negative_share) - right * (keep + spread - spread * negative_share)
+        correction = softplus(right) * (1 - negative_share) - right * (
+            keep + spread - spread * negative_share
+        )
         losses = losses.index_add(0, rows, correction)
         # The gradient is sigmoid(s) - label, with the share on the negatives.
         at_right = torch.sigmoid(right) - (keep + spread)

@@ -35,7 +35,9 @@ class AutoSF(Model):
 
     DIMENSION_MULTIPLE = 4
 
-    def __init__(self, *sizes: int, structure: str | Sequence[Sequence[int]] = "analogy", **options: Any) -> None:
+    def __init__(
+        self, *sizes: int, structure: str | Sequence[Sequence[int]] = "analogy", **options: Any
+    ) -> None:
         super().__init__(*sizes, **options)
         self.structure = structure_of(structure)
 
@@ -56,7 +58,7 @@ class AutoSF(Model):
         forward = self._query(h, r, self.structure)
         if inverse is None:
             return forward
-        backward = self._query(h, r, tuple(zip(*self.structure, strict=True)))  # type: ignore[arg-type]
+        backward = self._query(h, r, tuple(zip(*self.structure, strict=True)))
         return torch.where(inverse[:, None], backward, forward)
 
     def _query(self, h: Tensor, r: Tensor, structure: Structure) -> Tensor:
@@ -80,5 +82,7 @@ def structure_of(value: str | Sequence[Sequence[int]]) -> Structure:
     numbers = [k for row in rows for k in row]
     legal = len(rows) == 4 and all(len(row) == 4 for row in rows)
     if not legal or not all(type(k) is int and -4 <= k <= 4 for k in numbers) or not any(numbers):
-        raise ConfigError(f"model.structure must be a 4 x 4 table of whole numbers from -4 to 4, got {value!r}")
-    return tuple(tuple(row) for row in rows)  # type: ignore[misc]
+        raise ConfigError(
+            f"model.structure must be a 4 x 4 table of whole numbers from -4 to 4, got {value!r}"
+        )
+    return tuple(tuple(row) for row in rows)

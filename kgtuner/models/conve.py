@@ -59,7 +59,7 @@ class ConvE(Model):
         return self.dimension + self.entity_bias
 
     def score(self, h: Tensor, r: Tensor, t: Tensor) -> Tensor:
-        shape = torch.broadcast_shapes(h.shape[:-1], r.shape[:-1], t.shape[:-1])
+        shape = torch.broadcast_shapes(h.shape[:-1], r.shape[:-1], t.shape[:-1])  # type: ignore[no-untyped-call]
         h = h.expand(*shape, -1).reshape(-1, h.shape[-1])
         r = r.expand(*shape, -1).reshape(-1, r.shape[-1])
         return (self.tail_query(h, r).reshape(*shape, -1) * t).sum(-1)

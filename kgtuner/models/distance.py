@@ -13,13 +13,15 @@ def l1_distance(query: Tensor, candidates: Tensor) -> Tensor:
     """Sum of absolute differences, (b, width) against (m, width) or (b, m, width), to (b, m)."""
     if candidates.dim() == 3:
         return (query[:, None] - candidates).abs().sum(-1)
-    return torch.cdist(query, candidates, p=1.0)
+    distances: Tensor = torch.cdist(query, candidates, p=1.0)
+    return distances
 
 
 def l2_distance(query: Tensor, candidates: Tensor) -> Tensor:
     """Euclidean distance, (b, width) against (m, width) or (b, m, width), to (b, m)."""
     if candidates.dim() == 3:
-        return torch.linalg.vector_norm(query[:, None] - candidates, dim=-1)
+        distances: Tensor = torch.linalg.vector_norm(query[:, None] - candidates, dim=-1)
+        return distances
     # The matmul form loses digits where distances are small, which would turn into wrong ties.
     return torch.cdist(query, candidates, p=2.0, compute_mode="donot_use_mm_for_euclid_dist")
 
@@ -36,7 +38,9 @@ def complex_distance(query: Tensor, candidates: Tensor) -> Tensor:
     for top in range(0, len(query), 64):
         rows = query[top : top + 64, None]
         for left in range(0, len(candidates), step):
-            distances[top : top + 64, left : left + step] = _moduli(rows, candidates[None, left : left + step])
+            distances[top : top + 64, left : left + step] = _moduli(
+                rows, candidates[None, left : left + step]
+            )
     return distances
 
 
@@ -45,6 +49,4 @@ def _moduli(query: Tensor, candidates: Tensor) -> Tensor:
     re = query[..., :half] - candidates[..., :half]
     im = query[..., half:] - candidates[..., half:]
     # The square root has no gradient at zero; a floor far below float32's resolution gives it one: zero.
-    return re.square_().add_(im.square_()).clamp_min(1e-30).sqrt().sum(-1) if not re.requires_grad else (
-        (re.square() + im.square()).clamp_min(1e-30).sqrt().sum(-1)
-    )
+    return (re.square() + im.square()).clamp_min(1e-30).sqrt().sum(-1)

@@ -44,5 +44,6 @@ class TransE(Model):
         return -r
 
     def score_candidates(self, query: Tensor, candidates: Tensor) -> Tensor:
-        distance = l1_distance if self.norm == 1 else l2_distance
-        return self.margin - distance(query, candidates)
+        if self.norm == 1:
+            return self.margin - l1_distance(query, candidates)
+        return self.margin - l2_distance(query, candidates)

@@ -37,7 +37,9 @@ class TuckER(Model):
         sigmoid: bool = False,
         **options: Any,
     ) -> None:
-        if relation_dimension is not None and (not isinstance(relation_dimension, int) or relation_dimension < 1):
+        if relation_dimension is not None and (
+            not isinstance(relation_dimension, int) or relation_dimension < 1
+        ):
             raise ConfigError(
                 f"model.relation_dimension must be a whole number of at least 1, got {relation_dimension!r}"
             )
@@ -54,7 +56,7 @@ class TuckER(Model):
         return self._relation_dimension or self.dimension
 
     def score(self, h: Tensor, r: Tensor, t: Tensor) -> Tensor:
-        shape = torch.broadcast_shapes(h.shape[:-1], r.shape[:-1], t.shape[:-1])
+        shape = torch.broadcast_shapes(h.shape[:-1], r.shape[:-1], t.shape[:-1])  # type: ignore[no-untyped-call]
         h = h.expand(*shape, -1).reshape(-1, h.shape[-1])
         r = r.expand(*shape, -1).reshape(-1, r.shape[-1])
         return (self.tail_query(h, r).reshape(*shape, -1) * t).sum(-1)

@@ -26,7 +26,9 @@ class NegativeSampler(abc.ABC):
 
     def __init__(self, *, num_negatives: int = 128, filtered: bool = True) -> None:
         if not isinstance(num_negatives, int) or num_negatives < 1:
-            raise ConfigError(f"negatives.num_negatives must be a whole number of at least 1, got {num_negatives!r}")
+            raise ConfigError(
+                f"negatives.num_negatives must be a whole number of at least 1, got {num_negatives!r}"
+            )
         if not isinstance(filtered, bool):
             raise ConfigError(f"negatives.filtered must be true or false, got {filtered!r}")
         self.num_negatives = num_negatives

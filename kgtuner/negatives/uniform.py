@@ -12,7 +12,9 @@ class Independent(NegativeSampler):
     """Each query has negatives of its own, as in the paper."""
 
     def draw(self, n_queries: int, n_entities: int, generator: torch.Generator) -> Tensor:
-        return torch.randint(n_entities, (n_queries, self.num_negatives), generator=generator, device=generator.device)
+        return torch.randint(
+            n_entities, (n_queries, self.num_negatives), generator=generator, device=generator.device
+        )
 
 
 class Shared(NegativeSampler):

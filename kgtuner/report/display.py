@@ -25,6 +25,8 @@ from kgtuner.types import Clock
 if TYPE_CHECKING:
     from rich.table import Table
 
+    from kgtuner.training.trainer import CurvePoint
+
 LINE_EVERY = 30.0
 """Least seconds between two plain lines about the progress of one trial."""
 
@@ -107,7 +109,7 @@ class PlainLines:
         if isinstance(event, TrialEnded):
             took = format_seconds(event.seconds)
             if event.value is None:
-                return f"trial {event.number} failed after {took}: {printable(event.reason or 'no reason given')}"
+                return f"trial {event.number} failed after {took}: {printable(event.reason)}"
             best = ", best so far" if event.best else ""
             return f"trial {event.number}: {self._value(event.value)} in {took}{best}"
         return printable(event.message) if isinstance(event, Note) else ""
@@ -181,6 +183,12 @@ def watching(stream: TextIO, metric: str = "mrr") -> Iterator[Observer]:
     display = LiveDisplay(metric)
     with Live(get_renderable=display.table, console=console, refresh_per_second=4):
         yield display
+
+
+def validation_line(point: CurvePoint, metric: str = "mrr") -> str:
+    """One validation of a training of its own."""
+    reached = f"{metric_title(metric)} {_shown(metric, point.metric)}"
+    return f"[{format_seconds(point.seconds)}] step {point.step:,}: {reached}, loss {point.loss:.4g}"
 
 
 def _stage(stage: StageStarted) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import shlex
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,10 +14,14 @@ from rich.text import Text
 
 from kgtuner.report.text import metric_title, metric_value, printable, setting
 from kgtuner.tuning.budget import format_seconds
+from kgtuner.tuning.events import STAGE_TITLES
 
 if TYPE_CHECKING:
     from kgtuner.evaluation.evaluator import Evaluation
-    from kgtuner.tuning.api import TrainResult, TuneResult
+    from kgtuner.evaluation.metrics import Metrics
+    from kgtuner.prediction import Prediction, RelationPrediction
+    from kgtuner.tuning.api import TrainResult
+    from kgtuner.tuning.result import TuneResult
 
 BEST_TRIALS = 4
 REPORTED = ("mrr", "hits_at_1", "hits_at_3", "hits_at_10", "mean_rank")
@@ -25,45 +29,47 @@ RELATIONS = 20
 """Relations in the table of an evaluation, the most frequent ones; `--json` has all."""
 
 
-def show_tuning(result: TuneResult, console: Console, *, metric: str = "mrr", graph: str | None = None) -> None:
-    """Everything a user wants to know at the end of tuning.
-
-    Args:
-        metric: what was tuned for; trials are told by it.
-        graph: what the user typed for the graph, for the next command.
-    """
-    if len(result.trials):
-        _section(console, "Best configurations", best_trials(result.trials, metric))
+def show_tuning(result: TuneResult, console: Console, *, graph: str | None = None) -> None:
+    """Everything a user wants to know at the end of tuning; `graph` is what was typed for the graph."""
+    if result.trials["value"].notna().any():
+        _section(console, "Best configurations", best_trials(result.trials, result.metric))
     if result.test is not None:
         columns = {"best found": result.test.overall.to_mapping()}
         if result.default_test is not None:
             columns["default configuration"] = result.default_test.overall.to_mapping()
         _section(console, "Test triples", metrics_table(columns))
-    elif result.best_metrics:
-        _section(console, "Validation triples", metrics_table({"best found": result.best_metrics}))
+    else:
+        columns = {"best found": result.best_metrics}
+        if result.default_metrics is not None:
+            columns["default configuration"] = result.default_metrics
+        _section(
+            console,
+            "Validation triples (the test triples are ranked once, at the end)",
+            metrics_table(columns),
+        )
     _section(console, "Time", stages_table(result.stages, result.seconds))
-    console.print("\nBest configuration", style="bold")
-    console.print(printable(result.best_config.to_yaml().rstrip(), lines=True), soft_wrap=True)
+    _section(
+        console, "Best configuration", Text(printable(result.best_config.to_yaml().rstrip(), lines=True))
+    )
     _section(console, "Where everything lies", places_table(result.output))
-    _section(console, "Next", _commands(tuning_commands(result, graph)))
+    _section(console, "Next", Text("\n".join(next_commands(result, graph))))
 
 
-def show_training(result: TrainResult, console: Console, *, graph: str | None = None) -> None:
+def show_training(result: TrainResult, console: Console) -> None:
     """The validation metrics of one training, what it cost, and where it lies."""
-    run = result.run
-    _section(console, "Validation triples", metrics_table({"best": run.valid.to_mapping()}))
+    report = result.report
+    _section(console, "Validation triples", metrics_table({"best": report["valid"]}))
     cost = {
-        "stopped by": run.stopped_by,
-        "steps": f"{run.steps:,}",
-        "time": format_seconds(run.seconds),
-        "triples per second": f"{run.triples_per_second:,.0f}",
-        "peak memory": f"{run.peak_rss_mb:,.0f} MB",
+        "stopped by": report["stopped_by"],
+        "steps": f"{report['steps']:,}",
+        "time": format_seconds(report["seconds"]),
+        "triples per second": f"{report['triples_per_second']:,.0f}",
+        "peak memory": f"{report['peak_rss_mb']:,.0f} MB",
     }
-    _section(console, "Training", _pairs(cost.items()))
+    _section(console, "Training", _pairs(cost))
     if result.output is not None:
-        place = shlex.quote(str(result.output))
         _section(console, "Where everything lies", places_table(result.output))
-        _section(console, "Next", _commands([f"kgtuner evaluate {place} --split test"]))
+        _section(console, "Next", Text(f"kgtuner evaluate {_quoted(result.output)} --split test"))
 
 
 def show_evaluation(evaluation: Evaluation, console: Console) -> None:
@@ -71,19 +77,86 @@ def show_evaluation(evaluation: Evaluation, console: Console) -> None:
     parts = {"all": evaluation.overall, **evaluation.by_direction, **evaluation.by_category}
     _section(console, f"Split {evaluation.split}", _breakdown(parts, "queries"))
     common = sorted(evaluation.by_relation.items(), key=lambda item: -item[1].count)
-    title = f"Relations (the {RELATIONS} most frequent of {len(common)})" if len(common) > RELATIONS else "Relations"
+    title = (
+        f"Relations (the {RELATIONS} most frequent of {len(common)})"
+        if len(common) > RELATIONS
+        else "Relations"
+    )
     _section(console, title, _breakdown(dict(common[:RELATIONS]), "relation"))
 
 
+def show_predictions(
+    question: Mapping[str, str | None],
+    answers: Sequence[Prediction] | Sequence[RelationPrediction],
+    console: Console,
+) -> None:
+    """Answers with their scores, and which stand in the graph if somebody looked."""
+    asked = ", ".join(name if name is not None else "?" for name in question.values())
+    if not answers:
+        console.print(Text(f"({printable(asked)}) has no answer that is not in the graph already."))
+        return
+    marked = any(answer.known for answer in answers)
+    table = _table(f"({asked})", "score", *(["in the graph"] if marked else []))
+    kind = "relation" if question["relation"] is None else "entity"
+    for answer in answers:
+        name = str(answer.to_mapping()[kind])
+        _row(table, name, f"{answer.score:.4g}", *(["yes" if answer.known else ""] if marked else []))
+    console.print(table)
+
+
+def show_datasets(sets: Sequence[Mapping[str, Any]], console: Console) -> None:
+    """All data sets with their sizes, terms and whether they are on this machine."""
+    counts = ("entities", "relations", "train", "valid", "test")
+    table = _table("name", *counts, "here")
+    table.add_column(Text("licence"), overflow="fold")
+    for card in sets:
+        here = "yes" if card["found_in"] else ""
+        _row(table, card["name"], *(f"{card[key]:,}" for key in counts), here, card["licence"])
+    console.print(table)
+
+
+def show_graph(
+    name: str,
+    card: Mapping[str, Any] | None,
+    statistics: Mapping[str, Any] | None,
+    findings: Sequence[Mapping[str, Any]] | None,
+    console: Console,
+) -> None:
+    """Where a graph comes from, what it looks like, and what is questionable about it."""
+    if card is not None:
+        console.print(Text(printable(card["title"]), style="bold"))
+        shown = ("description", "citation", "licence", "licence_url", "licence_terms", "checksums")
+        _section(console, "Card", _pairs({key.replace("_", " "): card[key] for key in shown if card[key]}))
+    if statistics is None or findings is None:
+        if card is not None:
+            _section(console, "Size", _pairs({key: f"{count:,}" for key, count in card["counts"].items()}))
+        hint = f"The data is not on this machine; kgtuner datasets info {name} --download fetches it."
+        console.print(Text(f"\n{printable(hint)}"))
+        return
+    numbers = {
+        key.replace("_", " "): _number(n) for key, n in statistics.items() if isinstance(n, int | float)
+    }
+    numbers |= {f"{kind} relations": str(count) for kind, count in statistics["category_counts"].items()}
+    _section(console, "Statistics", _pairs(numbers))
+    found = [f"- {printable(finding['message'])}" for finding in findings]
+    _section(console, "Findings", Text("\n".join(found) or "nothing questionable"))
+
+
 def best_trials(trials: Any, metric: str) -> Table:
-    """The best trials of the last stage that has any, side by side: a column each, a row per hyper-parameter."""
-    done = trials[trials["state"] == "complete"]
+    """The best trials of the last stage that has any: a column each, a row for each hyper-parameter."""
+    done = trials[trials["value"].notna()]
     full = done[done["stage"] == "full"]
-    best = (full if len(full) else done).sort_values("value", ascending=False, kind="stable").head(BEST_TRIALS)
+    best = (
+        (full if len(full) else done).sort_values("value", ascending=False, kind="stable").head(BEST_TRIALS)
+    )
     rows = best.to_dict("records")
-    table = _table("", *(f"trial {row['number']}" for row in rows))
+    table = _table("" if len(full) else "(on the subgraph)", *(_trial_title(row) for row in rows))
     sign = -1 if metric == "mean_rank" else 1
-    _row(table, f"{metric_title(metric)} (valid)", *(metric_value(metric, sign * row["value"]) for row in rows))
+    _row(
+        table,
+        f"{metric_title(metric)} on validation",
+        *(metric_value(metric, sign * r["value"]) for r in rows),
+    )
     _row(table, "time", *(format_seconds(row["seconds"]) for row in rows))
     for name in (column for column in best.columns if "." in str(column)):
         values = [setting(row[name]) for row in rows]
@@ -99,20 +172,21 @@ def metrics_table(columns: Mapping[str, Mapping[str, Any]]) -> Table:
         values = [column.get(name) for column in columns.values()]
         texts = [Text(metric_value(name, value)) for value in values]
         if len(texts) > 1 and all(value is not None and math.isfinite(value) for value in values):
-            best = (min if name == "mean_rank" else max)(range(len(values)), key=values.__getitem__)
+            numbers = [float(value) for value in values if value is not None]
+            best = numbers.index((min if name == "mean_rank" else max)(numbers))
             texts[best].stylize("bold")
         table.add_row(Text(metric_title(name)), *texts)
     return table
 
 
 def stages_table(stages: Sequence[Mapping[str, Any]], seconds: float) -> Table:
-    """Trials and time of each stage; the total includes reading, sampling and the final evaluation."""
+    """Trials and time of each stage; the total has the preparations and the final evaluation as well."""
     table = _table("stage", "trials", "failed", "time")
     for stage in stages:
-        time = format_seconds(float(stage["seconds"]))
-        _row(table, str(stage["stage"]), str(stage["trials"]), str(stage["failed"]), time)
-    total = [sum(int(stage[key]) for stage in stages) for key in ("trials", "failed")]
-    _row(table, "total", *map(str, total), format_seconds(seconds))
+        title = STAGE_TITLES.get(stage["stage"], str(stage["stage"]))
+        _row(table, title, str(stage["trials"]), str(stage["failed"]), format_seconds(stage["seconds"]))
+    total = [sum(stage[key] for stage in stages) for key in ("trials", "failed")]
+    _row(table, "all", *map(str, total), format_seconds(seconds))
     return table
 
 
@@ -125,37 +199,32 @@ def places_table(output: Path) -> Table:
         "trials": output / "trials.csv",
         "log": output / "log.txt",
     }
-    return _pairs((what, printable(path)) for what, path in places.items() if path == output or path.exists())
+    return _pairs({what: path for what, path in places.items() if path == output or path.exists()})
 
 
-def tuning_commands(result: TuneResult, graph: str | None) -> list[str]:
+def next_commands(result: TuneResult, graph: str | None) -> list[str]:
     """What to type next: go on where the run was interrupted, else ask the model and train it once more."""
-    place = shlex.quote(str(result.output))
+    place = _quoted(result.output)
     if result.stopped_by == "interrupted":
         return [f"kgtuner tune --resume {place}"]
-    commands = [
-        f"kgtuner evaluate {place} --split test",
-        f"kgtuner predict {place} --head NAME --relation NAME -k 10",
-    ]
+    commands = [f"kgtuner evaluate {place} --split test"]
+    commands.append(f"kgtuner predict {place} --head NAME --relation NAME -k 10")
     if graph is not None:
-        config = shlex.quote(str(result.output / "best.yaml"))
-        commands.append(f"kgtuner train {shlex.quote(graph)} --config {config} --seed 1")
+        commands.append(
+            f"kgtuner train {_quoted(graph)} --config {_quoted(result.output / 'best.yaml')} --seed 1"
+        )
     return commands
 
 
-def _breakdown(parts: Mapping[str, Any], title: str) -> Table:
-    table = _table(title, *map(metric_title, REPORTED), "count")
+def _trial_title(row: Mapping[str, Any]) -> str:
+    return f"trial {row['number']}" + (" (default)" if bool(row.get("default")) else "")
+
+
+def _breakdown(parts: Mapping[str, Metrics], title: str) -> Table:
+    table = _table(title, *map(metric_title, REPORTED), "ranked")
     for name, metrics in parts.items():
         values = metrics.to_mapping()
         _row(table, name, *(metric_value(key, values[key]) for key in REPORTED), f"{values['count']:,}")
-    return table
-
-
-def listing(titles: Sequence[str], rows: Iterable[Sequence[object]]) -> Table:
-    """Any rows under titles; columns whose title ends in a space are flush left."""
-    table = _table(*titles)
-    for row in rows:
-        _row(table, *map(str, row))
     return table
 
 
@@ -163,8 +232,7 @@ def _table(first: str, *others: str) -> Table:
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, header_style="dim")
     table.add_column(Text(printable(first)), overflow="fold")
     for title in others:
-        left = title.endswith(" ")
-        table.add_column(Text(printable(title.rstrip())), justify="left" if left else "right", overflow="fold")
+        table.add_column(Text(printable(title)), justify="right", overflow="fold")
     return table
 
 
@@ -172,22 +240,22 @@ def _row(table: Table, *cells: str) -> None:
     table.add_row(*(Text(printable(cell)) for cell in cells))
 
 
-def _pairs(pairs: Iterable[tuple[str, str]]) -> Table:
+def _pairs(pairs: Mapping[str, object]) -> Table:
+    """Titles on the left, values on the right."""
     table = Table.grid(padding=(0, 2, 0, 0))
-    for title, value in pairs:
+    for title, value in pairs.items():
         table.add_row(Text(printable(title)), Text(printable(value), overflow="fold"))
     return table
 
 
-def pairs_table(pairs: Iterable[tuple[str, object]]) -> Table:
-    """Titles on the left, values on the right."""
-    return _pairs((title, str(value)) for title, value in pairs)
-
-
-def _commands(lines: Sequence[str]) -> Text:
-    return Text("\n".join(printable(line) for line in lines))
-
-
 def _section(console: Console, title: str, content: Table | Text) -> None:
     console.print(Text(f"\n{printable(title)}", style="bold"))
-    console.print(content, soft_wrap=isinstance(content, Text))
+    console.print(content, soft_wrap=isinstance(content, Text))  # a command is copied in one piece
+
+
+def _number(value: float) -> str:
+    return f"{value:,}" if isinstance(value, int) else f"{value:,.4g}"
+
+
+def _quoted(path: str | Path) -> str:
+    return shlex.quote(printable(path))

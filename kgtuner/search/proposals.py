@@ -111,7 +111,11 @@ def startup_row(codes: Codes, seen: FloatArray, seed: int, number: int) -> Float
 
 
 def ranked(
-    space: Space, observations: Observations, codes: FloatArray, rng: np.random.Generator, surrogate: Surrogate
+    space: Space,
+    observations: Observations,
+    codes: FloatArray,
+    rng: np.random.Generator,
+    surrogate: Surrogate,
 ) -> IntArray:
     """Positions of given rows (n, d), the one that most probably belongs to the best `GAMMA` first.
 

@@ -21,7 +21,7 @@ from kgtuner.errors import ConfigError
 from kgtuner.registry import unknown
 from kgtuner.space.space import Space
 
-PRESETS = ("full", "reduced")
+PRESETS = ("full", "reduced", "broad")
 KEYS = ("base", "parameters")
 
 

@@ -43,4 +43,6 @@ class BestParameters:
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """The kept parameters by name; empty when none were kept."""
-        return load_file(self._file) if self._file is not None and self._copy is not None else (self._copy or {})
+        return (
+            load_file(self._file) if self._file is not None and self._copy is not None else (self._copy or {})
+        )

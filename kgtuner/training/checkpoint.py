@@ -67,9 +67,13 @@ def load_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> N
             state = json.loads((file.metadata() or {}).get("kgtuner", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError, ValueError) as error:
-        raise RunError(f"{path} is not a readable checkpoint ({error}); delete it to start this training anew") from None
+        raise RunError(
+            f"{path} is not a readable checkpoint ({error}); delete it to start this training anew"
+        ) from None
     if not isinstance(state, dict) or state.get("format") != FORMAT:
-        raise RunError(f"{path} is not a checkpoint of this version (format {FORMAT}); delete it to start anew")
+        raise RunError(
+            f"{path} is not a checkpoint of this version (format {FORMAT}); delete it to start anew"
+        )
     theirs, ours = state["identity"], json.loads(json.dumps(identity))  # tuples become lists, as in the file
     for key in ours:
         if theirs.get(key) != ours[key]:

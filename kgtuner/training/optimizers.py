@@ -38,7 +38,9 @@ class Optimizer(abc.ABC):
         if not learning_rate > 0:
             raise ConfigError(f"optimizer.learning_rate must be above 0, got {learning_rate!r}")
         if row_updates not in ROW_UPDATES:
-            raise ConfigError(f"optimizer.row_updates must be one of {', '.join(ROW_UPDATES)}, got {row_updates!r}")
+            raise ConfigError(
+                f"optimizer.row_updates must be one of {', '.join(ROW_UPDATES)}, got {row_updates!r}"
+            )
         self.learning_rate = float(learning_rate)
         self.row_updates = row_updates
         self.steps = 0

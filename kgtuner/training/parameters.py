@@ -41,7 +41,9 @@ def load_parameters(model: Model, path: Path, fingerprint: str) -> None:
     except (OSError, SafetensorError) as error:
         raise RunError(f"cannot read the model {path}: {error}; train it again") from None
     if graph != fingerprint:
-        raise RunError(f"{path} was trained on another graph than the one given; give the graph it was trained on")
+        raise RunError(
+            f"{path} was trained on another graph than the one given; give the graph it was trained on"
+        )
     try:
         model.load_state_dict(tensors)
     except RuntimeError:

@@ -97,15 +97,23 @@ class NegativeSamplingStep:
         return Gradient(loss, entities.reduce(self.dense_rows), relations.reduce())
 
     def _by_products(
-        self, rows: QueryRows, t: Tensor, drawn: Tensor, valid: Tensor | None, weights: Tensor, entities: RowGradient
+        self,
+        rows: QueryRows,
+        t: Tensor,
+        drawn: Tensor,
+        valid: Tensor | None,
+        weights: Tensor,
+        entities: RowGradient,
     ) -> Tensor:
         """Scores as leaves: their gradient is cheap, and reaches query and candidates by products."""
         model, query = self.model, rows.query.detach()
         candidates = model.entities[drawn]
         positive = (query * t.detach()).sum(1).requires_grad_()
         negative = model.score_candidates(query, candidates).requires_grad_()
-        loss = self.loss.sampled(model.transform_scores(positive), model.transform_scores(negative), valid, weights)
-        loss.backward()
+        loss = self.loss.sampled(
+            model.transform_scores(positive), model.transform_scores(negative), valid, weights
+        )
+        torch.autograd.backward(loss)
         assert positive.grad is not None and negative.grad is not None
         at_query = positive.grad[:, None] * t.detach()
         if drawn.dim() == 1:
@@ -118,19 +126,29 @@ class NegativeSamplingStep:
         return loss.detach() + self._backward([rows.query], [at_query], rows, t)
 
     def _by_autograd(
-        self, rows: QueryRows, t: Tensor, drawn: Tensor, valid: Tensor | None, weights: Tensor, entities: RowGradient
+        self,
+        rows: QueryRows,
+        t: Tensor,
+        drawn: Tensor,
+        valid: Tensor | None,
+        weights: Tensor,
+        entities: RowGradient,
     ) -> Tensor:
         model = self.model
         candidates = model.entities[drawn].requires_grad_()
         positive = model.score_candidates(rows.query, t[:, None]).squeeze(1)
         negative = model.score_candidates(rows.query, candidates)
-        loss = self.loss.sampled(model.transform_scores(positive), model.transform_scores(negative), valid, weights)
+        loss = self.loss.sampled(
+            model.transform_scores(positive), model.transform_scores(negative), valid, weights
+        )
         penalty = self._backward([loss], [None], rows, t)
         assert candidates.grad is not None
         entities.add(drawn.flatten(), candidates.grad.reshape(-1, candidates.shape[-1]))
         return loss.detach() + penalty
 
-    def _backward(self, roots: list[Tensor], gradients: list[Tensor | None], rows: QueryRows, t: Tensor) -> Tensor:
+    def _backward(
+        self, roots: list[Tensor], gradients: list[Tensor | None], rows: QueryRows, t: Tensor
+    ) -> Tensor:
         """Backward from the roots and the regulariser together, so that the query's graph is walked once.
 
         Returns:
@@ -177,7 +195,9 @@ class AllEntitiesStep:
         if self.every_answer:
             entity, relation = queries.group_entity[batch], queries.group_relation[batch]
             answer_rows, answer_columns = queries.expand(batch)
-            weights = torch.full((len(batch),), 1 / len(batch), dtype=model.entities.dtype, device=batch.device)
+            weights = torch.full(
+                (len(batch),), 1 / len(batch), dtype=model.entities.dtype, device=batch.device
+            )
         else:
             entity, relation = queries.entity[batch], queries.relation[batch]
             answer_rows, answer_columns = torch.arange(len(batch), device=batch.device), queries.answer[batch]

@@ -116,7 +116,9 @@ class Trainer:
         self.best = best
         self.clock = clock
         self.progress = Progress()
-        self.layers = {name: p for name, p in model.named_parameters() if name not in ("entities", "relations")}
+        self.layers = {
+            name: p for name, p in model.named_parameters() if name not in ("entities", "relations")
+        }
         optimizer.register({"entities": model.entities, "relations": model.relations, **self.layers})
 
     def run(
@@ -152,10 +154,8 @@ class Trainer:
             progress.seconds = now - began
             if progress.step >= limits.max_steps:
                 stopped_by = "max_steps"
-            elif limits.max_seconds is not None:
-                still_to_do = validation_seconds * (1 + limits.final_validations)
-                if progress.seconds + still_to_do >= limits.max_seconds:
-                    stopped_by = "max_seconds"
+            elif self._out_of_time(validation_seconds):
+                stopped_by = "max_seconds"
             due = (
                 progress.step % limits.validate_every == 0
                 if limits.validate_every_seconds is None
@@ -181,6 +181,8 @@ class Trainer:
                 self.optimizer.learning_rate /= 2
             if stopped_by is None and self.early_stopping.stop:
                 stopped_by = "patience"
+            if stopped_by is None and self._out_of_time(validation_seconds):
+                stopped_by = "max_seconds"  # one more step would need one more validation
             on_validation(point)
         self.model.eval()
         self.best.restore(self.model)
@@ -193,6 +195,12 @@ class Trainer:
             training_seconds=progress.training_seconds,
             stopped_by=stopped_by,
         )
+
+    def _out_of_time(self, validation_seconds: float) -> bool:
+        """Whether another validation, and the work after it, would just fit into the time or no longer."""
+        limits = self.limits
+        still_to_do = validation_seconds * (1 + limits.final_validations)
+        return limits.max_seconds is not None and self.progress.seconds + still_to_do >= limits.max_seconds
 
     def _finished(self) -> StopReason | None:
         """Whether a training that goes on from a checkpoint has reached a limit before its first step."""

@@ -52,7 +52,7 @@ def tune(
     seed: int = 0,
     output: str | Path | None = None,
     metric: str = "mrr",
-    space: str | Path = "reduced",
+    space: str | Path = "broad",
     algorithm: str = "rf_bore",
     two_stages: bool = True,
     stage_one_share: float = 0.5,
@@ -72,7 +72,7 @@ def tune(
         seed: same seed, same machine, budget in trials: same result.
         output: the run folder; by default runs/<graph>-<model>.
         metric: what validation maximises.
-        space: "reduced", "full" or a YAML file.
+        space: "broad", "reduced" (the paper's), "full" or a YAML file.
         algorithm: a name from `SAMPLERS`.
         two_stages: False to search on the full graph only.
         stage_one_share: share of the budget for the subgraph.
@@ -133,7 +133,9 @@ def tune(
         folder.unlock()
 
 
-def resume(output: str | Path, *, observer: Observer | None = None, clock: Clock = time.monotonic) -> TuneResult:
+def resume(
+    output: str | Path, *, observer: Observer | None = None, clock: Clock = time.monotonic
+) -> TuneResult:
     """Go on with a run that was interrupted, killed or lost its power: same budget, same history.
 
     A run that ended is returned as it is.
@@ -147,7 +149,9 @@ def resume(output: str | Path, *, observer: Observer | None = None, clock: Clock
         raise RunError(f"{output} is a single training; go on with it by: kgtuner train … --output {output}")
     settings = TuneSettings.from_mapping(run["settings"])
     _check(settings)
-    if (folder.path / "results.json").exists() and folder.read("results.json").get("stopped_by") != "interrupted":
+    if (folder.path / "results.json").exists() and folder.read("results.json").get(
+        "stopped_by"
+    ) != "interrupted":
         return load_tuned(folder)
     folder.lock()
     try:
@@ -206,7 +210,8 @@ def train(
     import torch
 
     if config is None:
-        config = default_config(lookup("model", model, MODELS) and model)
+        lookup("model", model, MODELS)
+        config = default_config(model)
     elif not isinstance(config, TrialConfig):
         config = TrialConfig.load(config)
     check(config)
@@ -410,5 +415,3 @@ def _terminated_as_interrupted() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, before)
-
-

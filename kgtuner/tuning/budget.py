@@ -35,7 +35,9 @@ class Budget:
             ConfigError: when none or both are given, or it cannot be read, or is too small.
         """
         if (budget is None) == (trials is None):
-            raise ConfigError(f"give either a budget ({EXAMPLES}) or a number of trials, not both and not none")
+            raise ConfigError(
+                f"give either a budget ({EXAMPLES}) or a number of trials, not both and not none"
+            )
         if trials is not None:
             if trials < 2:
                 raise ConfigError(f"trials must be at least 2, one for each stage, got {trials}")

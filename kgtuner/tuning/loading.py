@@ -60,7 +60,9 @@ def load_tuned(folder: RunFolder) -> TuneResult:
             peak_rss_mb=results["peak_rss_mb"],
         )
     except (KeyError, TypeError) as error:
-        raise RunError(f"{folder.path / 'results.json'} is damaged ({error}); restore it or start a new run") from None
+        raise RunError(
+            f"{folder.path / 'results.json'} is damaged ({error}); restore it or start a new run"
+        ) from None
 
 
 def _evaluation(value: dict[str, object] | None) -> Evaluation | None:

@@ -71,7 +71,9 @@ def raised(
         candidate = config.updated({"model.dimension": larger})
         if estimated_bytes(candidate, full) > MEMORY_SHARE * memory:
             break
-        needed = measured.epochs_to_best * 2 * full.triples * seconds_per_query(candidate, config, measured, full)
+        needed = (
+            measured.epochs_to_best * 2 * full.triples * seconds_per_query(candidate, config, measured, full)
+        )
         if seconds is not None and needed > seconds:
             break
         dimension = larger
@@ -87,7 +89,9 @@ def raised(
     return config_at_dimension.updated({"training.batch_size": batch})
 
 
-def seconds_per_query(larger: TrialConfig, smaller: TrialConfig, measured: Measured, full: GraphSize) -> float:
+def seconds_per_query(
+    larger: TrialConfig, smaller: TrialConfig, measured: Measured, full: GraphSize
+) -> float:
     """Predicted training time per query: in proportion to the dimension, and to the entities where all are scored."""
     ratio = int(larger.model.options["dimension"]) / int(smaller.model.options["dimension"])
     if larger.model.name in ("rescal", "tucker"):

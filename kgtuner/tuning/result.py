@@ -102,7 +102,11 @@ def _row(stage: str, trial: FrozenTrial) -> dict[str, Any]:
     config = TrialConfig.from_mapping(result["config"]).flat() if result else {}
     used = {name: config.get(name, chosen) for name, chosen in trial.params.items()}
     if trial.user_attrs.get(DEFAULT):
-        used = {name: v for name, v in config.items() if not name.startswith("training.") or name == "training.mode"}
+        used = {
+            name: v
+            for name, v in config.items()
+            if not name.startswith("training.") or name == "training.mode"
+        }
     return {
         "stage": stage,
         "number": trial.number,

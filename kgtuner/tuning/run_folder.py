@@ -1,16 +1,16 @@
 """The one folder in which everything about a run lies.
 
-    run.json                what was asked for; versions, hardware, seed
-    state.json              budget used so far
-    graph/                  the graph, binary
-    subgraph/graph/         the subgraph, binary, with entity_ids.npy and relation_ids.npy beside it
-    study.sqlite            all trials
-    models/                 parameters of the best trial and of the default configuration
-    log.txt                 what happened, line by line
-    best.yaml               the best configuration, as `kgtuner train --config` takes it
-    best.safetensors        its parameters
-    trials.csv              the trials as a table
-    results.json            the end: metrics, times, where everything lies
+run.json                what was asked for; versions, hardware, seed
+state.json              budget used so far
+graph/                  the graph, binary
+subgraph/graph/         the subgraph, binary, with entity_ids.npy and relation_ids.npy beside it
+study.sqlite            all trials
+models/                 parameters of the best trial and of the default configuration
+log.txt                 what happened, line by line
+best.yaml               the best configuration, as `kgtuner train --config` takes it
+best.safetensors        its parameters
+trials.csv              the trials as a table
+results.json            the end: metrics, times, where everything lies
 """
 
 from __future__ import annotations
@@ -60,7 +60,9 @@ class RunFolder:
             self.path.mkdir(parents=True, exist_ok=True)
             self.models.mkdir(exist_ok=True)
         except OSError as error:
-            raise RunError(f"cannot make the run folder {self.path}: {error.strerror}; choose another --output") from None
+            raise RunError(
+                f"cannot make the run folder {self.path}: {error.strerror}; choose another --output"
+            ) from None
 
     def lock(self) -> None:
         """Keep other processes out until this one ends.
@@ -72,7 +74,9 @@ class RunFolder:
             self._lock = open(self.path / "lock", "w")  # noqa: SIM115 - held as long as the run
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise RunError(f"another process is working in {self.path}; wait for it or choose another --output") from None
+            raise RunError(
+                f"another process is working in {self.path}; wait for it or choose another --output"
+            ) from None
         except OSError as error:
             raise RunError(f"cannot write in {self.path}: {error.strerror}") from None
 
@@ -111,7 +115,9 @@ class RunFolder:
             value = json.loads(target.read_text(encoding="utf-8"))
         except FileNotFoundError:
             what = "is not a run folder" if self.path.is_dir() else "does not exist"
-            raise RunError(f"{self.path} {what}: {name} is missing; give the --output of an earlier run") from None
+            raise RunError(
+                f"{self.path} {what}: {name} is missing; give the --output of an earlier run"
+            ) from None
         except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{target} is damaged ({error}); restore it or start a new run") from None
         if not isinstance(value, dict) or value.get("format", FORMAT) != FORMAT:

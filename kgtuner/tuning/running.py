@@ -146,7 +146,9 @@ class TuningRun:
             self._stage = None
         self.save_state(force=True)
 
-    def train(self, plan: StagePlan, study: Study, trial: Trial, config: TrialConfig) -> dict[str, Any] | None:
+    def train(
+        self, plan: StagePlan, study: Study, trial: Trial, config: TrialConfig
+    ) -> dict[str, Any] | None:
         """Train one trial in the worker and keep its result or its failure.
 
         Returns:
@@ -183,9 +185,13 @@ class TuningRun:
                 fail(study, trial, error.reason, str(error))
             for note in getattr(error, "__notes__", []):
                 self.note(note)
-            self.notify(TrialEnded(stage, number, None, f"{error.reason}: {error}", self.elapsed - began, False))
+            self.notify(
+                TrialEnded(stage, number, None, f"{error.reason}: {error}", self.elapsed - began, False)
+            )
             return None
-        best_before = max((v for t in study.get_trials(deepcopy=False) if (v := value_of(t)) is not None), default=None)
+        best_before = max(
+            (v for t in study.get_trials(deepcopy=False) if (v := value_of(t)) is not None), default=None
+        )
         value = objective_of(result, self.settings.metric) if keeps_model else result["best"]
         with storage_errors(self.folder.study):
             finish(study, trial, value, {**result, "elapsed": self.elapsed})
@@ -244,4 +250,3 @@ def objective_of(result: dict[str, Any], metric: str) -> float:
     """The value of a full-graph trial: its metric over all validation triples; larger is better."""
     value = float(result["valid"][metric])
     return -value if metric == "mean_rank" else value
-

@@ -18,7 +18,7 @@ class TuneSettings:
         budget: what the run may cost.
         seed: of everything random.
         metric: what validation maximises.
-        space: "reduced", "full" or the path of a YAML file.
+        space: "broad", "reduced" (the paper's), "full" or the path of a YAML file.
         algorithm: how stage one and stage two propose, a name from `SAMPLERS`.
         two_stages: False searches on the full graph only.
         stage_one_share: share of the budget for the subgraph.
@@ -32,7 +32,7 @@ class TuneSettings:
     budget: Budget
     seed: int = 0
     metric: str = "mrr"
-    space: str = "reduced"
+    space: str = "broad"
     algorithm: str = "rf_bore"
     two_stages: bool = True
     stage_one_share: float = 0.5
@@ -64,8 +64,6 @@ class TuneSettings:
             known = {f.name for f in fields(cls)}
             if not set(value) <= known:
                 raise RunError(f"the run was made by another version: it has {', '.join(set(value) - known)}")
-            return cls(
-                **{**value, "models": tuple(value["models"]), "budget": Budget(**value["budget"])}
-            )
+            return cls(**{**value, "models": tuple(value["models"]), "budget": Budget(**value["budget"])})
         except (TypeError, KeyError, AttributeError) as error:
             raise RunError(f"the settings in run.json cannot be read ({error}); start a new run") from None

@@ -19,7 +19,8 @@ from optuna.trial import FrozenTrial
 
 from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_config
-from kgtuner.errors import DataError, RunError
+from kgtuner.domains import Choices
+from kgtuner.errors import ConfigError, DataError, RunError
 from kgtuner.execution.storage import RESULT, requeue_interrupted, storage_errors, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.asking import ask
@@ -31,6 +32,7 @@ from kgtuner.space.space import Space
 from kgtuner.subgraph import sample_subgraph
 from kgtuner.tuning.raising import GraphSize, Measured, raised
 from kgtuner.tuning.running import DEFAULT, START_SECONDS, StagePlan, TuningRun
+from kgtuner.types import INTERRUPTED
 
 STAGE_ONE_TRIALS = 15  # at least, wherever a wall-clock budget can hold them
 FULL_TRIALS = 4  # the default configuration and three found ones
@@ -54,10 +56,12 @@ def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
     if settings.budget.full_trainings is not None:
         _measure_full_training(run, graph, full_threads)
     if subgraph is None:
-        searched = space if settings.space != "reduced" else _with_size(space, settings.models)
+        searched = space if settings.space not in ("reduced", "broad") else _with_size(space, settings.models)
         _search_full(run, graph, searched, settings.threads or 1)
         return
-    plan = StagePlan("subgraph", run.folder.subgraph / "graph", _ends_at(run), _first_trials(run), settings.threads or 1)
+    plan = StagePlan(
+        "subgraph", run.folder.subgraph / "graph", _ends_at(run), _first_trials(run), settings.threads or 1
+    )
     _stage_one(run, plan, space, subgraph)
     trials = None if settings.budget.trials is None else settings.budget.trials - _first_trials_of(run)
     plan = StagePlan("full", run.folder.graph, _end(run), trials, full_threads)
@@ -74,12 +78,31 @@ def _stage_one(run: TuningRun, plan: StagePlan, space: Space, graph: KnowledgeGr
         return
     run.begin(plan, graph.n_entities, len(graph.train))
     slot = _slot(run, plan, study)
+    _begin_with_defaults(run, study, space)
     while not _is_over(run, plan, study, slot):
         with storage_errors(run.folder.study):
             trial, assignment = ask(study, space)
         config = _limited(run, TrialConfig.from_flat(assignment), SUBGRAPH_STEPS, _time_left(run, plan, slot))
         run.train(plan, study, trial, config)
     run.end_stage()
+
+
+def _begin_with_defaults(run: TuningRun, study: Study, space: Space) -> None:
+    """Put each model's default configuration first in line, at the size of the space, where the space has it."""
+    if study.get_trials(deepcopy=False):
+        return
+    for name in run.settings.models:
+        flat = default_config(name).flat()
+        for size in ("model.dimension", "training.batch_size"):
+            domain = space.by_name[size].domain
+            if not domain.contains(flat[size]) and isinstance(domain, Choices):
+                flat[size] = domain.values[0]
+        assignment = space.restricted(flat)
+        try:
+            space.validate(assignment)
+        except ConfigError:
+            continue  # a custom or the paper's space need not contain it
+        study.enqueue_trial(assignment)
 
 
 def _slot(run: TuningRun, plan: StagePlan, study: Study) -> float | None:
@@ -101,7 +124,9 @@ def _stage_two(
     prior = Observations.of(space, [t.params for t in found], [value_of(t) or 0.0 for t in found], group=1)
     study = _study(run, plan, space, prior if len(prior) else None)
     size, small = _size(graph), _size(subgraph)
-    first_slot = None if plan.ends_at is None else (plan.ends_at - run.elapsed) / max(1, FULL_TRIALS - _count(study))
+    first_slot = (
+        None if plan.ends_at is None else (plan.ends_at - run.elapsed) / max(1, FULL_TRIALS - _count(study))
+    )
     if _is_over(run, plan, study, first_slot):
         return
     run.begin(plan, graph.n_entities, len(graph.train))
@@ -116,14 +141,19 @@ def _stage_two(
         measured = _measured(small, _closest(found, assignment))
         memory = float(psutil.virtual_memory().available)
         grown = raised(TrialConfig.from_flat(assignment), measured, size, seconds=seconds, memory=memory)
-        trial.set_user_attr("raised", {k: grown.flat()[k] for k in ("model.dimension", "training.batch_size")})
+        trial.set_user_attr(
+            "raised", {k: grown.flat()[k] for k in ("model.dimension", "training.batch_size")}
+        )
         run.train(plan, study, trial, _limited(run, grown, FULL_STEPS, seconds))
     run.end_stage()
 
 
 def _default_trial(run: TuningRun, plan: StagePlan, study: Study, seconds: float | None) -> None:
     """Train the default configuration of the first model, unless it has been."""
-    if any(trial.user_attrs.get(DEFAULT) and value_of(trial) is not None for trial in study.get_trials(deepcopy=False)):
+    if any(
+        trial.user_attrs.get(DEFAULT) and value_of(trial) is not None
+        for trial in study.get_trials(deepcopy=False)
+    ):
         return
     with storage_errors(run.folder.study):
         trial = study.ask()
@@ -153,7 +183,9 @@ def _next_transfer(
 
 
 def _not_yet_tried(study: Study, found: list[FrozenTrial]) -> list[FrozenTrial]:
-    tried = [trial.params or trial.system_attrs.get("fixed_params") for trial in study.get_trials(deepcopy=False)]
+    tried = [
+        trial.params or trial.system_attrs.get("fixed_params") for trial in study.get_trials(deepcopy=False)
+    ]
     return [trial for trial in found if trial.params not in tried]
 
 
@@ -239,7 +271,9 @@ def _measure_full_training(run: TuningRun, graph: KnowledgeGraph, threads: int) 
     done = [t for t in study.get_trials() if t.user_attrs.get(DEFAULT) and value_of(t) is not None]
     run.end_stage()
     if not done:
-        raise RunError("the default configuration failed, so a budget in full trainings has no unit; give it in time")
+        raise RunError(
+            "the default configuration failed, so a budget in full trainings has no unit; give it in time"
+        )
     one = float(done[-1].user_attrs[RESULT]["seconds"])
     run.budget_seconds = max(times * one, run.elapsed)
     run.save_state(force=True)
@@ -254,7 +288,9 @@ def _end(run: TuningRun) -> float | None:
 def _final_seconds(run: TuningRun) -> float:
     """What evaluating the best and the default model on test will take, judged by what validating them took."""
     budget = run.budget_seconds or 0.0
-    took = [t.user_attrs[RESULT]["valid_seconds"] for t in run.store.trials("full") if value_of(t) is not None]
+    took = [
+        t.user_attrs[RESULT]["valid_seconds"] for t in run.store.trials("full") if value_of(t) is not None
+    ]
     return 1.0 + (3.0 * max(took) if took else FINAL_SHARE * budget)
 
 
@@ -295,8 +331,14 @@ def _time_left(run: TuningRun, plan: StagePlan, slot: float | None) -> float | N
 def _limited(run: TuningRun, config: TrialConfig, max_steps: int, seconds: float | None) -> TrialConfig:
     """The configuration with the limits of one trial: the protocol's steps, and the time it has."""
     steps = min(max_steps, run.settings.max_steps or max_steps)
-    every = min(config.training.validate_every, max(1, steps // VALIDATIONS)) if run.settings.max_steps else 2_500
-    limits: dict[str, Any] = {"max_steps": steps, "validate_every": min(every, steps), "max_valid_triples": VALID_TRIPLES}
+    every = (
+        min(config.training.validate_every, max(1, steps // VALIDATIONS)) if run.settings.max_steps else 2_500
+    )
+    limits: dict[str, Any] = {
+        "max_steps": steps,
+        "validate_every": min(every, steps),
+        "max_valid_triples": VALID_TRIPLES,
+    }
     if seconds is not None:
         limits["max_seconds"] = max(0.5, seconds - START_SECONDS)
         limits["validate_every_seconds"] = limits["max_seconds"] / VALIDATIONS
@@ -305,9 +347,9 @@ def _limited(run: TuningRun, config: TrialConfig, max_steps: int, seconds: float
 
 def _count(study: Study) -> int:
     """Trials that ended, well or badly; those that were cut off do not count."""
-    from kgtuner.types import INTERRUPTED
-
-    return sum(t.state.is_finished() and not t.user_attrs.get(INTERRUPTED) for t in study.get_trials(deepcopy=False))
+    return sum(
+        t.state.is_finished() and not t.user_attrs.get(INTERRUPTED) for t in study.get_trials(deepcopy=False)
+    )
 
 
 def _study(run: TuningRun, plan: StagePlan, space: Space, prior: Observations | None) -> Study:

@@ -105,7 +105,9 @@ def test_inverse_relations_are_independent_where_the_published_code_did_not_shar
 
 def parameters(dataset: str, model: str, **changes: Any) -> int:
     """How many numbers our model has on this data set; the "meta" device counts without memory."""
-    component = config_of(dataset, model).updated({f"model.{key}": value for key, value in changes.items()}).model
+    component = (
+        config_of(dataset, model).updated({f"model.{key}": value for key, value in changes.items()}).model
+    )
     counts = dataset_card(dataset).counts
     with torch.device("meta"):
         built = build_model(component, counts.entities, counts.relations)

@@ -1,0 +1,89 @@
+"""Is the two-stage search worth its budget? Against random search and the default configuration, same clock.
+
+    python benchmarks/tuning_vs_random.py --graph world --budget 60s --seeds 0 1 2
+
+Every arm has the same wall-clock budget and the same number of threads. All tuned arms train the default
+configuration first, inside their budget, and return it when nothing better was found: `found` says whether
+something was. Finished arms are kept in the result file and skipped when the script is called again.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import record
+
+import kgtuner as kt
+from kgtuner.tuning.budget import parse_seconds
+
+ARMS: dict[str, dict[str, Any]] = {
+    "two_stage": {},
+    "random_full_space": {"algorithm": "random", "two_stages": False, "space": "full"},
+    "random_reduced_space": {"algorithm": "random", "two_stages": False, "space": "reduced"},
+}
+
+
+def tuned(graph: str, budget: str, seed: int, model: str, arm: str) -> dict[str, Any]:
+    """One tuning run; its folder is thrown away."""
+    folder = Path(tempfile.mkdtemp())
+    try:
+        result = kt.tune(graph, model=model, budget=budget, seed=seed, threads=1, output=folder / "run", **ARMS[arm])
+        assert result.test is not None
+        return {
+            "test": result.test.overall.to_mapping(),
+            "valid_mrr": result.best_metrics["mrr"],
+            "found": not bool(result.trials.loc[result.trials[result.trials.stage == "full"].value.idxmax(), "default"]),
+            "stages": result.stages,
+            "seconds": result.seconds,
+            "peak_rss_mb": result.peak_rss_mb,
+            "best_config": result.best_config.to_mapping(),
+        }
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def default(graph: str, budget: str, seed: int, model: str) -> dict[str, Any]:
+    """The default configuration with the whole budget to itself."""
+    seconds = parse_seconds(budget)
+    loaded = kt.load_dataset(graph)
+    config = kt.default_config(model).limited(max_seconds=seconds, validate_every_seconds=seconds / 12)
+    run = kt.train(loaded, config, seed=seed, threads=1)
+    metrics = kt.evaluate(run, split="test").overall.to_mapping()
+    return {"test": metrics, "valid_mrr": run.report["valid"]["mrr"], "seconds": run.report["seconds"]}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--graph", default="world")
+    parser.add_argument("--model", default="complex")
+    parser.add_argument("--budget", default="2m")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    parser.add_argument("--arms", nargs="+", default=["default", *ARMS])
+    parser.add_argument("--quick", action="store_true", help="one seed of ten seconds, nothing kept")
+    options = parser.parse_args()
+    if options.quick:
+        print(tuned(options.graph, "10s", 0, options.model, "two_stage")["test"])
+        return
+    name = f"tuning_{options.graph}_{options.model}_{options.budget}"
+    path = record.RESULTS / f"{name}.json"
+    runs = json.loads(path.read_text())["runs"] if path.exists() else []
+    for seed in options.seeds:
+        for arm in options.arms:
+            if any(run["arm"] == arm and run["seed"] == seed for run in runs):
+                continue
+            if arm == "default":
+                figures = default(options.graph, options.budget, seed, options.model)
+            else:
+                figures = tuned(options.graph, options.budget, seed, options.model, arm)
+            runs.append({"arm": arm, "seed": seed, **figures})
+            record.write(name, {"graph": options.graph, "model": options.model, "budget": options.budget, "runs": runs})
+            print(seed, arm, round(figures["test"]["mrr"], 4), flush=True)
+
+
+if __name__ == "__main__":
+    main()

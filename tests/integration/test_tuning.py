@@ -1,0 +1,214 @@
+"""Tuning end to end on a small made-up graph: both stages, interruption, resumption, failure."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kgtuner as kt
+from kgtuner.errors import ConfigError, RunError
+from kgtuner.tuning.events import Event, Note, TrialEnded, TrialStarted
+from kgtuner.tuning.result import TuneResult
+
+STEPS = 60
+STEPS_APART = (1, -1, 2, 5, -5, 7)
+
+
+def ring(n: int = 2500, seed: int = 0) -> kt.KnowledgeGraph:
+    """Entities on a ring, linked by four fixed distances in both directions: learnable and connected."""
+    entity = np.arange(n)
+    parts = [
+        np.column_stack([entity, np.full(n, r), (entity + step) % n]) for r, step in enumerate(STEPS_APART)
+    ]
+    return kt.KnowledgeGraph.from_arrays(np.concatenate(parts), name="ring", seed=seed)
+
+
+class Watching:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def notify(self, event: Event, elapsed: float, remaining: float | None) -> None:
+        self.events.append(event)
+
+
+def tune(graph: kt.KnowledgeGraph, output: Path, **options: Any) -> TuneResult:
+    options = {"trials": 8, "max_steps": STEPS, "threads": 1, "model": "distmult"} | options
+    return kt.tune(graph, output=output, **options)
+
+
+@pytest.fixture(scope="module")
+def tuned(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    watching = Watching()
+    result = tune(ring(), tmp_path_factory.mktemp("runs") / "run", observer=watching)
+    return result, watching
+
+
+def test_both_stages_run_and_the_default_is_the_first_full_graph_trial(tuned: Any) -> None:
+    result, _ = tuned
+    assert {stage["stage"]: stage["trials"] for stage in result.stages} == {"subgraph": 4, "full": 4}
+    full = result.trials[result.trials.stage == "full"]
+    assert full.default.tolist() == [True, False, False, False]
+    assert result.best_metrics["mrr"] == pytest.approx(full.value.max())
+    assert result.stopped_by == "trials"
+
+
+def test_test_metrics_are_those_of_the_saved_model(tuned: Any) -> None:
+    result, _ = tuned
+    assert kt.evaluate(result.output).overall.mrr == pytest.approx(result.test.overall.mrr, abs=1e-6)
+    again = kt.load_run(result.output)
+    assert again.test == result.test
+    assert again.trials.shape == result.trials.shape
+
+
+def test_the_best_configuration_trains_again_to_the_same_validation(tuned: Any) -> None:
+    result, _ = tuned
+    graph = kt.KnowledgeGraph.load(result.output / "graph")
+    run = kt.train(graph, result.output / "best.yaml", seed=0, threads=1)
+    assert run.report["valid"]["mrr"] == pytest.approx(result.best_metrics["mrr"], abs=1e-4)
+
+
+def test_same_seed_gives_the_same_trials(tuned: Any, tmp_path: Path) -> None:
+    result, _ = tuned
+    again = tune(ring(), tmp_path / "run")
+    columns = ["stage", "number", "value", "optimizer.learning_rate", "loss.name"]
+    assert again.trials[columns].equals(result.trials[columns])
+
+
+def test_an_existing_run_is_not_overwritten(tuned: Any) -> None:
+    result, _ = tuned
+    with pytest.raises(RunError, match="holds a run already; go on with it by: kgtuner tune --resume"):
+        tune(ring(), result.output)
+
+
+def test_a_finished_run_resumes_to_its_own_result(tuned: Any) -> None:
+    result, _ = tuned
+    assert kt.resume(result.output).test == result.test
+
+
+def test_a_graph_too_small_for_a_subgraph_goes_straight_to_one_stage_and_says_so(tmp_path: Path) -> None:
+    watching = Watching()
+    result = tune(ring(60), tmp_path / "run", trials=3, observer=watching)
+    assert [stage["stage"] for stage in result.stages] == ["full"]
+    assert any(isinstance(e, Note) and "One stage on the full graph" in e.message for e in watching.events)
+
+
+def test_several_models_share_one_search(tmp_path: Path) -> None:
+    result = tune(ring(), tmp_path / "run", model="distmult,complex", trials=8)
+    assert result.best_config.model.name in ("distmult", "complex")
+
+
+def test_ctrl_c_keeps_the_best_so_far_and_resume_goes_on(tmp_path: Path) -> None:
+    class Impatient(Watching):
+        def notify(self, event: Event, elapsed: float, remaining: float | None) -> None:
+            super().notify(event, elapsed, remaining)
+            if isinstance(event, TrialStarted) and event.stage == "full" and event.number == 1:
+                raise KeyboardInterrupt
+
+    result = tune(ring(), tmp_path / "run", observer=Impatient())
+    assert result.stopped_by == "interrupted"
+    assert result.test is None
+    assert (tmp_path / "run" / "best.yaml").exists()
+    finished = kt.resume(tmp_path / "run")
+    assert finished.stopped_by == "trials"
+    values = finished.trials.dropna(subset="value")
+    assert (values.stage == "full").sum() == 4
+    assert (values.stage == "subgraph").sum() == 4
+
+
+def test_a_killed_coordinator_loses_no_finished_trial(tmp_path: Path) -> None:
+    script = (
+        "import sys; sys.path.insert(0, sys.argv[2])\n"
+        "from test_tuning import ring, tune\n"
+        "from pathlib import Path\n"
+        "if __name__ == '__main__':\n    tune(ring(), Path(sys.argv[1]), trials=10)\n"
+    )
+    output = tmp_path / "run"
+    (tmp_path / "go.py").write_text(script)
+    process = subprocess.Popen([sys.executable, tmp_path / "go.py", str(output), str(Path(__file__).parent)])
+    log = output / "log.txt"
+    deadline = time.monotonic() + 60
+    while not (log.exists() and log.read_text().count("TrialEnded") >= 3):
+        assert process.poll() is None, "the run ended too early to be killed"
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    os.kill(process.pid, signal.SIGKILL)
+    process.wait()
+    before = log.read_text().count("TrialEnded")
+    result = kt.resume(output)
+    finished = result.trials.dropna(subset="value")
+    assert len(finished) == 10
+    assert before >= 3
+    assert finished[finished.stage == "subgraph"].number.tolist()[:3] == [0, 1, 2]
+
+
+def test_a_killed_worker_costs_one_trial(tmp_path: Path) -> None:
+    import psutil
+
+    class Killer(Watching):
+        def notify(self, event: Event, elapsed: float, remaining: float | None) -> None:
+            super().notify(event, elapsed, remaining)
+            if isinstance(event, TrialStarted) and event.stage == "subgraph" and event.number == 1:
+                for child in psutil.Process().children(recursive=True):
+                    if "spawn_main" in " ".join(child.cmdline()):
+                        child.kill()
+
+    result = tune(ring(), tmp_path / "run", observer=(watching := Killer()))
+    failed = [e for e in watching.events if isinstance(e, TrialEnded) and e.value is None]
+    assert [(e.stage, e.number) for e in failed] == [("subgraph", 1)]
+    assert failed[0].reason is not None
+    assert failed[0].reason.startswith("worker died")
+    assert result.test is not None
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"model": "dismult"}, "unknown model 'dismult'. Did you mean 'distmult'?"),
+        ({"metric": "mmr"}, "unknown metric 'mmr'. Did you mean 'mrr'?"),
+        ({"algorithm": "rf_bor"}, "unknown algorithm 'rf_bor'. Did you mean 'rf_bore'?"),
+        ({"space": "ful"}, "unknown space 'ful'. Did you mean 'full'?"),
+        ({"budget": "2 weeks", "trials": None}, "cannot read the budget '2 weeks'"),
+    ],
+)
+def test_a_misspelt_setting_is_refused_before_anything_starts(
+    tmp_path: Path, options: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ConfigError) as caught:
+        tune(ring(60), tmp_path / "run", **options)
+    assert message in str(caught.value)
+    assert not (tmp_path / "run").exists()
+
+
+def test_a_damaged_run_folder_is_refused_with_one_sentence(tuned: Any, tmp_path: Path) -> None:
+    folder = tmp_path / "run"
+    folder.mkdir()
+    with pytest.raises(RunError, match="is not a run folder"):
+        kt.resume(folder)
+    (folder / "run.json").write_text("{")
+    with pytest.raises(RunError, match=r"run\.json is damaged"):
+        kt.resume(folder)
+    run = json.loads((tuned[0].output / "run.json").read_text())
+    (folder / "run.json").write_text(json.dumps(run))
+    (folder / "study.sqlite").write_bytes(b"no database" * 100)
+    with pytest.raises(RunError):
+        kt.resume(folder)
+
+
+def test_a_model_of_another_graph_is_refused(tuned: Any, tmp_path: Path) -> None:
+    import shutil
+
+    folder = tmp_path / "run"
+    shutil.copytree(tuned[0].output, folder)
+    shutil.rmtree(folder / "graph")
+    ring(2500, seed=1).save(folder / "graph")
+    with pytest.raises(RunError, match="trained on another graph"):
+        kt.evaluate(folder)

@@ -1,0 +1,111 @@
+"""A split in all its parts: overall, per direction, per relation, per category."""
+
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+import torch
+
+from kgtuner.errors import RunError
+from kgtuner.evaluation.evaluator import evaluate_split, validation_metrics, validation_sample
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.models import MODELS, Model
+
+RNG = np.random.default_rng(3)
+
+
+def graph() -> KnowledgeGraph:
+    """One relation to the next entity on a ring (1-1) and one to everybody's centre (N-1)."""
+    ring = [[i, 0, (i + 1) % 10] for i in range(10)]
+    centre = [[i, 1, 10] for i in range(9)]
+    train = ring[:8] + centre[:6]
+    return KnowledgeGraph.from_arrays(train, [ring[8], centre[6], centre[7]], [ring[9], centre[8]], relations=("next", "centre"))
+
+
+def made(given: KnowledgeGraph) -> Model:
+    model = MODELS["complex"](given.n_entities, given.n_relations, 6, initializer="normal")
+    model.initialize(torch.Generator().manual_seed(0))
+    return model
+
+
+def test_parts_add_up_to_the_whole() -> None:
+    given = graph()
+    evaluation = evaluate_split(made(given), given, "valid")
+    overall = evaluation.overall
+    assert overall.count == 2 * len(given.valid)
+    assert set(evaluation.by_direction) == {"tail", "head"}
+    assert {name: part.count for name, part in evaluation.by_relation.items()} == {"next": 2, "centre": 4}
+    for parts in (evaluation.by_direction, evaluation.by_relation, evaluation.by_category):
+        assert sum(part.count for part in parts.values()) == overall.count
+        assert sum(part.mrr * part.count for part in parts.values()) == pytest.approx(overall.mrr * overall.count)
+    assert {name: part.count for name, part in evaluation.by_category.items()} == {"1-1": 2, "N-1": 4}
+
+
+def test_directions_are_told_apart() -> None:
+    given = graph()
+    model = made(given)
+    with torch.no_grad():  # an entity that answers everything, so that (?, centre, 10) is the hard direction
+        model.entities[:] = 0.01
+        model.entities[10, :3] = 5.0
+        model.relations[:] = 0.0
+        model.relations[:, :3] = 1.0
+    evaluation = evaluate_split(model, given, "valid")
+    centre = evaluation.by_relation["centre"]
+    assert centre.count == 4
+    tail, head = evaluation.by_direction["tail"], evaluation.by_direction["head"]
+    assert tail.mrr > head.mrr
+    assert tail.hits_at_1 == pytest.approx(2 / 3)  # both (h, centre, ?), not (8, next, ?)
+
+
+def test_test_triples_are_left_out_of_the_ranking_of_valid() -> None:
+    train = [[0, 0, 1], [1, 0, 2], [2, 0, 3], [3, 0, 0]]
+    with_test = KnowledgeGraph.from_arrays(train, [[0, 0, 2]], [[0, 0, 3]])
+    model = MODELS["distmult"](4, 1, 1)
+    with torch.no_grad():
+        model.entities[:, 0] = torch.tensor([1.0, 2.0, 3.0, 4.0])
+        model.relations[:] = 1.0
+    # Asked for (0, 0, ?): 3 scores best and is in test, 2 is the answer, 1 is in train, 0 is last.
+    assert evaluate_split(model, with_test, "valid").by_direction["tail"].mean_rank == 1.0
+
+
+def test_evaluation_is_plain_values() -> None:
+    given = graph()
+    mapping = json.loads(json.dumps(evaluate_split(made(given), given, "test").to_mapping()))
+    assert mapping["split"] == "test"
+    assert mapping["count"] == 4
+    assert mapping["by_direction"]["head"]["count"] == 2
+
+
+def test_model_of_another_graph_is_refused() -> None:
+    given = graph()
+    with pytest.raises(RunError, match="made for 3 entities and 1 relations, but graph has 11 and 2"):
+        evaluate_split(MODELS["distmult"](3, 1, 2), given, "valid")
+
+
+def test_constant_model_gets_the_mean_rank() -> None:
+    given = graph()
+    model = made(given)
+    with torch.no_grad():
+        model.entities.zero_()
+    evaluation = evaluate_split(model, given, "test")
+    assert evaluation.overall.adjusted_mean_rank_index == pytest.approx(0)
+
+
+def test_validation_metrics_are_those_of_the_split() -> None:
+    given = graph()
+    model = made(given)
+    assert validation_metrics(model, given, given.valid) == evaluate_split(model, given, "valid").overall
+
+
+def test_validation_sample_is_fixed_by_its_seed_and_comes_from_valid() -> None:
+    triples = RNG.integers([50, 1, 50], size=(300, 3))
+    given = KnowledgeGraph.from_arrays(triples[:200], triples[200:], triples[:5])
+    sample = validation_sample(given, 20, seed=0)
+    assert sample.tolist() == validation_sample(given, 20, seed=0).tolist()
+    assert sample.tolist() != validation_sample(given, 20, seed=1).tolist()
+    assert len(sample) == 20
+    assert {tuple(t) for t in sample.tolist()} <= {tuple(t) for t in given.valid.tolist()}
+    assert validation_sample(given, None, 0) is given.valid
+    assert validation_sample(given, 100, 0) is given.valid
