@@ -32,12 +32,16 @@ def tuned(graph: str, budget: str, seed: int, model: str, arm: str) -> dict[str,
     """One tuning run; its folder is thrown away."""
     folder = Path(tempfile.mkdtemp())
     try:
-        result = kt.tune(graph, model=model, budget=budget, seed=seed, threads=1, output=folder / "run", **ARMS[arm])
+        result = kt.tune(
+            graph, model=model, budget=budget, seed=seed, threads=1, output=folder / "run", **ARMS[arm]
+        )
         assert result.test is not None
         return {
             "test": result.test.overall.to_mapping(),
             "valid_mrr": result.best_metrics["mrr"],
-            "found": not bool(result.trials.loc[result.trials[result.trials.stage == "full"].value.idxmax(), "default"]),
+            "found": not bool(
+                result.trials.loc[result.trials[result.trials.stage == "full"].value.idxmax(), "default"]
+            ),
             "stages": result.stages,
             "seconds": result.seconds,
             "peak_rss_mb": result.peak_rss_mb,
@@ -58,7 +62,9 @@ def default(graph: str, budget: str, seed: int, model: str) -> dict[str, Any]:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--graph", default="world")
     parser.add_argument("--model", default="complex")
     parser.add_argument("--budget", default="2m")
@@ -81,7 +87,9 @@ def main() -> None:
             else:
                 figures = tuned(options.graph, options.budget, seed, options.model, arm)
             runs.append({"arm": arm, "seed": seed, **figures})
-            record.write(name, {"graph": options.graph, "model": options.model, "budget": options.budget, "runs": runs})
+            record.write(
+                name, {"graph": options.graph, "model": options.model, "budget": options.budget, "runs": runs}
+            )
             print(seed, arm, round(figures["test"]["mrr"], 4), flush=True)
 
 

@@ -8,6 +8,7 @@ those parts meet. The sixth, `training`, says how long and in which mode.
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from pathlib import Path
@@ -23,6 +24,8 @@ Mode = Literal["negative_sampling", "one_vs_all", "k_vs_all"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 
 MAX_YAML_BYTES = 1_000_000
+MAX_DEPTH = 20
+MAX_YAML_DEPTH = 20
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -119,9 +122,7 @@ class TrialConfig:
         """Build from dotted names, e.g. {"model.name": "complex", "loss.name": "cross_entropy"}."""
         nested: dict[str, dict[str, Any]] = {}
         for dotted, value in flat.items():
-            section, _, key = dotted.partition(".")
-            if not key:
-                raise ConfigError(f"expected a dotted name such as 'model.dimension', got {dotted!r}")
+            section, key = _section_and_key(dotted)
             nested.setdefault(section, {})[key] = value
         return cls.from_mapping(nested)
 
@@ -149,7 +150,9 @@ class TrialConfig:
         }
 
     def to_yaml(self) -> str:
-        return yaml.safe_dump(self.to_mapping(), sort_keys=False, allow_unicode=True, default_flow_style=None)
+        return yaml.dump(
+            self.to_mapping(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None
+        )
 
     def updated(self, changes: Assignment) -> TrialConfig:
         """A copy with some dotted names set, e.g. `config.updated({"model.dimension": 500})`.
@@ -158,7 +161,7 @@ class TrialConfig:
         """
         nested = self.to_mapping()
         for dotted, value in changes.items():
-            section, _, key = dotted.partition(".")
+            section, key = _section_and_key(dotted)
             if (
                 key == "name"
                 and section in nested
@@ -167,7 +170,7 @@ class TrialConfig:
             ):
                 nested[section] = {}
         for dotted, value in changes.items():
-            section, _, key = dotted.partition(".")
+            section, key = _section_and_key(dotted)
             nested.setdefault(section, {})[key] = value
         return TrialConfig.from_mapping(nested)
 
@@ -199,9 +202,7 @@ def read_yaml(path: str | Path) -> dict[str, Any]:
 def parse_yaml(text: str, origin: str) -> dict[str, Any]:
     """As `read_yaml`, from a string; `origin` names it in errors."""
     try:
-        # Aliases are refused because a few nested ones expand to gigabytes.
-        if any(isinstance(event, yaml.AliasEvent) for event in yaml.parse(text, Loader=yaml.SafeLoader)):
-            raise ConfigError(f"{origin}: YAML aliases (*name) are not allowed in a configuration")
+        _refuse_hostile(text, origin)
         value = yaml.load(text, Loader=_Loader)
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
@@ -210,11 +211,20 @@ def parse_yaml(text: str, origin: str) -> dict[str, Any]:
         raise ConfigError(f"{origin}{where}: not valid YAML: {problem}") from None
     except ValueError as error:  # a date such as 2020-13-45, or a number of 5,000 digits
         raise ConfigError(f"{origin}: a value cannot be read: {error}") from None
-    except RecursionError:
-        raise ConfigError(f"{origin}: nested too deeply for a configuration") from None
     if not isinstance(value, dict):
         raise ConfigError(f"{origin}: expected a mapping of settings, got {type(value).__name__}")
     return cast(dict[str, Any], value)
+
+
+def _refuse_hostile(text: str, origin: str) -> None:
+    """A few nested aliases expand to gigabytes, and deep nesting takes the parser hours."""
+    depth = 0
+    for event in yaml.parse(text, Loader=yaml.SafeLoader):
+        if isinstance(event, yaml.AliasEvent):
+            raise ConfigError(f"{origin}: YAML aliases (*name) are not allowed in a configuration")
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > MAX_YAML_DEPTH:
+            raise ConfigError(f"{origin}: a configuration is nested at most {MAX_YAML_DEPTH} deep")
 
 
 class _Loader(yaml.SafeLoader):
@@ -231,15 +241,16 @@ class _Loader(yaml.SafeLoader):
         return super().construct_mapping(node, deep)
 
 
-def _construct_scalar(loader: yaml.SafeLoader, node: yaml.ScalarNode) -> Any:
-    text = loader.construct_scalar(node)
-    try:
-        return float(text) if node.style is None and "e" in text.lower() else text
-    except ValueError:
-        return text
+class _Dumper(yaml.SafeDumper):
+    """Quotes the texts that `_Loader` would take for numbers."""
 
 
-_Loader.add_constructor("tag:yaml.org,2002:str", _construct_scalar)
+for _class in (_Loader, _Dumper):
+    _class.add_implicit_resolver(
+        "tag:yaml.org,2002:float",
+        re.compile(r"[-+]?(?:[0-9]+\.?[0-9]*|\.[0-9]+)[eE][-+]?[0-9]+$"),
+        list("-+.0123456789"),
+    )
 
 
 def _component(section: str, value: Any) -> Component:

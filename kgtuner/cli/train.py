@@ -47,9 +47,7 @@ def run(args: argparse.Namespace) -> Outcome:
     if args.config is not None and args.model is not None:
         raise ConfigError("the model stands in the configuration: give either --config or --model, not both")
     settings = given(args, SETTINGS)
-    what = (
-        graph_name(os.path.basename(args.config)) if args.config is not None else args.model or DEFAULT_MODEL
-    )
+    what = os.path.basename(args.config or args.model or DEFAULT_MODEL).removesuffix(".yaml")
     name = folder_name(graph_name(args.graph), what, f"seed{args.seed or 0}")
     output = settings.setdefault("output", os.path.join("runs", name))
 

@@ -55,7 +55,9 @@ def add(commands: Any) -> None:
         help="what to tune for: mrr (default), hits_at_1, hits_at_3, hits_at_10, mean_rank, "
         "adjusted_mean_rank_index",
     )
-    parser.add_argument("--space", help="reduced (default), full, or a YAML file that narrows one of them")
+    parser.add_argument(
+        "--space", help="broad (default), reduced, full, or a YAML file that narrows one of them"
+    )
     parser.add_argument("--seed", type=whole(0), metavar="N", help="decides all that is random (default 0)")
     parser.add_argument("--output", metavar="FOLDER", help="the run folder (default runs/<graph>-<model>)")
     parser.add_argument(

@@ -84,6 +84,8 @@ def rank_queries(
     """
     device = model.entities.device
     n_entities = model.n_entities
+    # Copies, because a graph's arrays are read-only and torch warns when it is handed such memory.
+    entity, relation, answer = (np.array(ids, dtype=np.int64) for ids in (entity, relation, answer))
     chunk = int(max(1, min(512, SCORE_BYTES // (8 * n_entities))))
     rank = np.empty(len(entity))
     candidates = np.empty(len(entity), dtype=np.int64)
@@ -114,7 +116,7 @@ def rank_triples(
     model: Model, triples: Triples, known: KnownAnswers, n_relations: int
 ) -> tuple[Ranks, Ranks]:
     """Rank (n, 3) triples in both directions: the tails of (h, r, ?), then the heads of (?, r, t)."""
-    h, r, t = (np.ascontiguousarray(column) for column in np.asarray(triples).T)
+    h, r, t = np.asarray(triples).T
     return (
         rank_queries(model, h, r, t, known),
         rank_queries(model, t, r + n_relations, h, known),

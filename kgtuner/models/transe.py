@@ -44,6 +44,6 @@ class TransE(Model):
         return -r
 
     def score_candidates(self, query: Tensor, candidates: Tensor) -> Tensor:
-        if self.norm == 1:
-            return self.margin - l1_distance(query, candidates)
-        return self.margin - l2_distance(query, candidates)
+        away: Tensor = l1_distance(query, candidates) if self.norm == 1 else l2_distance(query, candidates)
+        scores: Tensor = self.margin - away
+        return scores

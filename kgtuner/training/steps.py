@@ -114,7 +114,8 @@ class NegativeSamplingStep:
             model.transform_scores(positive), model.transform_scores(negative), valid, weights
         )
         torch.autograd.backward(loss)
-        assert positive.grad is not None and negative.grad is not None
+        assert positive.grad is not None
+        assert negative.grad is not None
         at_query = positive.grad[:, None] * t.detach()
         if drawn.dim() == 1:
             at_query.addmm_(negative.grad, candidates)

@@ -101,7 +101,7 @@ def _row(stage: str, trial: FrozenTrial) -> dict[str, Any]:
     cut = result.get("stopped_by") == "max_seconds"
     config = TrialConfig.from_mapping(result["config"]).flat() if result else {}
     used = {name: config.get(name, chosen) for name, chosen in trial.params.items()}
-    if trial.user_attrs.get(DEFAULT):
+    if not trial.params:  # outside the search: the default configuration, or the best one again
         used = {
             name: v
             for name, v in config.items()

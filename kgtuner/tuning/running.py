@@ -35,6 +35,9 @@ from kgtuner.types import Clock
 DEFAULT = "default"
 """Attribute of the trial that trains the default configuration."""
 
+AGAIN = "again"
+"""Attribute of the trial that trains another one's configuration for longer: that trial's number."""
+
 STATE_SECONDS = 2.0
 """Seconds between notes of the budget used, so that a kill loses no more than that."""
 
@@ -83,6 +86,7 @@ class TuningRun:
         self.budget_seconds = settings.budget.seconds
         self.stage_seconds: dict[str, float] = {}
         self.peak_rss_mb = 0.0
+        self.full_training_seconds = 0.0
         self._used_before = 0.0
         if (folder.path / "state.json").exists():
             state = folder.read("state.json")
@@ -90,6 +94,7 @@ class TuningRun:
             self.stage_seconds = dict(state["stage_seconds"])
             self.budget_seconds = state["budget_seconds"]
             self.peak_rss_mb = float(state["peak_rss_mb"])
+            self.full_training_seconds = float(state["full_training_seconds"])
         self._began = clock()
         self._stage: Stage | None = None
         self._stage_began = 0.0
@@ -136,6 +141,7 @@ class TuningRun:
                 "stage_seconds": stages,
                 "budget_seconds": self.budget_seconds,
                 "peak_rss_mb": self.peak_rss_mb,
+                "full_training_seconds": self.full_training_seconds,
             },
         )
 

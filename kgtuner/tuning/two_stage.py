@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import os
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -27,15 +28,16 @@ from kgtuner.search.asking import ask
 from kgtuner.search.proposals import Observations, ranked
 from kgtuner.search.samplers import SAMPLERS
 from kgtuner.search.surrogates import SURROGATES
-from kgtuner.space.loading import load_space
+from kgtuner.space.loading import PRESETS, load_space
 from kgtuner.space.space import Space
 from kgtuner.subgraph import sample_subgraph
-from kgtuner.tuning.raising import GraphSize, Measured, raised
-from kgtuner.tuning.running import DEFAULT, START_SECONDS, StagePlan, TuningRun
+from kgtuner.tuning.raising import BATCH_SIZES, DIMENSIONS, GraphSize, Measured, raised
+from kgtuner.tuning.running import AGAIN, DEFAULT, START_SECONDS, StagePlan, TuningRun
 from kgtuner.types import INTERRUPTED
 
 STAGE_ONE_TRIALS = 15  # at least, wherever a wall-clock budget can hold them
 FULL_TRIALS = 4  # the default configuration and three found ones
+LAST_SHARE = 0.5  # of stage two's time, for training the best configuration once more, at length
 TRANSFERRED = 10  # the best of stage one that go on to the full graph
 SUBGRAPH_STEPS, FULL_STEPS = 20_000, 100_000  # section 5 of the method; upper limits
 VALIDATIONS = 10  # in a trial whose length is set by the clock
@@ -124,12 +126,14 @@ def _stage_two(
     prior = Observations.of(space, [t.params for t in found], [value_of(t) or 0.0 for t in found], group=1)
     study = _study(run, plan, space, prior if len(prior) else None)
     size, small = _size(graph), _size(subgraph)
+    whole, plan = plan, _without_last(run, plan)
+    decoupled = run.settings.space in PRESETS
     first_slot = (
         None if plan.ends_at is None else (plan.ends_at - run.elapsed) / max(1, FULL_TRIALS - _count(study))
     )
-    if _is_over(run, plan, study, first_slot):
+    if _is_over(run, whole, study, first_slot):
         return
-    run.begin(plan, graph.n_entities, len(graph.train))
+    run.begin(whole, graph.n_entities, len(graph.train))
     _default_trial(run, plan, study, first_slot)
     while not _is_over(run, plan, study, first_slot):
         waiting = _not_yet_tried(study, sorted(found, key=lambda t: -(value_of(t) or 0.0))[:TRANSFERRED])
@@ -140,12 +144,48 @@ def _stage_two(
         seconds = _share_of_rest(run, plan, study, first_slot)
         measured = _measured(small, _closest(found, assignment))
         memory = float(psutil.virtual_memory().available)
-        grown = raised(TrialConfig.from_flat(assignment), measured, size, seconds=seconds, memory=memory)
+        grown = raised(
+            TrialConfig.from_flat(assignment),
+            measured,
+            size,
+            seconds=seconds,
+            memory=memory,
+            dimensions=DIMENSIONS if decoupled else (),  # a user's own space is kept as it is
+            batch_sizes=BATCH_SIZES if decoupled else (),
+        )
         trial.set_user_attr(
             "raised", {k: grown.flat()[k] for k in ("model.dimension", "training.batch_size")}
         )
         run.train(plan, study, trial, _limited(run, grown, FULL_STEPS, seconds))
+    _last_trial(run, whole, study)
     run.end_stage()
+
+
+def _without_last(run: TuningRun, plan: StagePlan) -> StagePlan:
+    """Stage two without the time of its last trial."""
+    stage_one_end = _ends_at(run)
+    if plan.ends_at is None or stage_one_end is None:
+        return plan
+    return replace(plan, ends_at=plan.ends_at - LAST_SHARE * (plan.ends_at - stage_one_end))
+
+
+def _last_trial(run: TuningRun, plan: StagePlan, study: Study) -> None:
+    """Train the best configuration of the full graph once more, with all the time that is left.
+
+    The trials before it were short so that several fitted in; most configurations gain from more time.
+    """
+    finished = [trial for trial in study.get_trials(deepcopy=False) if value_of(trial) is not None]
+    if plan.ends_at is None or not finished or any(AGAIN in trial.user_attrs for trial in finished):
+        return
+    best = max(finished, key=lambda trial: value_of(trial) or 0.0)
+    seconds = plan.ends_at - run.elapsed
+    if best.user_attrs[RESULT]["stopped_by"] != "max_seconds" or seconds < best.user_attrs[RESULT]["seconds"]:
+        return  # it ended by itself, or there is no more time than it had
+    with storage_errors(run.folder.study):
+        trial = study.ask()
+        trial.set_user_attr(AGAIN, best.number)
+    config = TrialConfig.from_mapping(best.user_attrs[RESULT]["config"])
+    run.train(plan, study, trial, _limited(run, config, FULL_STEPS, seconds))
 
 
 def _default_trial(run: TuningRun, plan: StagePlan, study: Study, seconds: float | None) -> None:
@@ -275,6 +315,7 @@ def _measure_full_training(run: TuningRun, graph: KnowledgeGraph, threads: int) 
             "the default configuration failed, so a budget in full trainings has no unit; give it in time"
         )
     one = float(done[-1].user_attrs[RESULT]["seconds"])
+    run.full_training_seconds = one
     run.budget_seconds = max(times * one, run.elapsed)
     run.save_state(force=True)
     run.note(f"One full training takes {one:.0f} s; the budget of {times:g} is {run.budget_seconds:.0f} s.")
@@ -299,7 +340,7 @@ def _ends_at(run: TuningRun) -> float | None:
     end = _end(run)
     if end is None:
         return None
-    used_by_full = run.stage_seconds.get("full", 0.0)
+    used_by_full = run.full_training_seconds
     return min(end, used_by_full + run.settings.stage_one_share * (end - used_by_full))
 
 

@@ -24,8 +24,10 @@ from kgtuner.training.steps import AllEntitiesStep, Gradient, NegativeSamplingSt
 
 N, R = 8, 2
 TRAIN = np.array(
-    [[0, 0, 1], [0, 0, 2], [0, 0, 5], [1, 0, 2], [3, 0, 4], [4, 0, 4], [6, 0, 7], [7, 0, 0]]
-    + [[1, 1, 0], [2, 1, 0], [2, 1, 3], [5, 1, 6], [5, 1, 7]]
+    [
+        *([0, 0, 1], [0, 0, 2], [0, 0, 5], [1, 0, 2], [3, 0, 4], [4, 0, 4], [6, 0, 7], [7, 0, 0]),
+        *([1, 1, 0], [2, 1, 0], [2, 1, 3], [5, 1, 6], [5, 1, 7]),
+    ]
 )  # several answers both ways, a loop, and pairs that share an entity
 KNOWN = {(h, r, t) for h, r, t in TRAIN.tolist()}
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
@@ -49,7 +51,9 @@ def queries() -> TrainingQueries:
 
 def made(name: str, options: dict[str, Any], inverse: str) -> Model:
     options = {"filters": 2, **options} if name == "conve" else options
-    model = MODELS[name](N, R, 4, inverse_relations=inverse, initializer="normal", initializer_scale=0.6, **options)
+    model = MODELS[name](
+        N, R, 4, inverse_relations=inverse, initializer="normal", initializer_scale=0.6, **options
+    )
     model = model.double()
     model.initialize(torch.Generator().manual_seed(2))
     return model.train()
@@ -59,14 +63,18 @@ def is_known(entity: int, relation: int, answer: int) -> bool:
     return ((entity, relation, answer) if relation < R else (answer, relation - R, entity)) in KNOWN
 
 
-def plain_query(model: Model, E: Tensor, W: Tensor, entity: Tensor, relation: Tensor) -> tuple[Tensor, Tensor]:
+def plain_query(
+    model: Model, E: Tensor, W: Tensor, entity: Tensor, relation: Tensor
+) -> tuple[Tensor, Tensor]:
     """(b, width) relation rows as stored, and query vectors."""
     if model.inverse_relations == "independent":
         return W[relation], model.query(E[entity], W[relation], None)
     return W[relation % R], model.query(E[entity], W[relation % R], relation >= R)
 
 
-def plain_scores(model: Model, E: Tensor, W: Tensor, entity: Tensor, relation: Tensor, candidates: Tensor) -> Tensor:
+def plain_scores(
+    model: Model, E: Tensor, W: Tensor, entity: Tensor, relation: Tensor, candidates: Tensor
+) -> Tensor:
     """(b, m) scores of candidates (b, m) by the definition: the inverse of (h, r, t) is asked as (h, r, t)."""
     r = (W[relation] if model.inverse_relations == "independent" else W[relation % R])[:, None]
     e, c = E[entity][:, None], E[candidates]
@@ -100,7 +108,14 @@ def plain_all_entities(name: str, scores: Tensor, right: Tensor, weights: Tensor
 
 
 def plain_loss(
-    model: Model, E: Tensor, W: Tensor, mode: str, loss: str, regularizer: str, batch: Tensor, drawn: Tensor | None
+    model: Model,
+    E: Tensor,
+    W: Tensor,
+    mode: str,
+    loss: str,
+    regularizer: str,
+    batch: Tensor,
+    drawn: Tensor | None,
 ) -> Tensor:
     given = queries()
     if mode == "k_vs_all":
@@ -117,13 +132,17 @@ def plain_loss(
         asked = zip(entity.tolist(), relation.tolist(), candidates.tolist(), strict=True)
         valid = torch.tensor([[not is_known(e, r, c) for c in row] for e, r, row in asked])
         assert not valid.all()  # or the filter would not be seen at work
-        cost = LOSSES[loss]().sampled(scores[:, 0], scores[:, 1:], valid if LOSSES[loss].FILTERED else None, weights)
+        cost = LOSSES[loss]().sampled(
+            scores[:, 0], scores[:, 1:], valid if LOSSES[loss].FILTERED else None, weights
+        )
     else:
         everyone = torch.arange(N).expand(len(batch), N)
         scores = model.transform_scores(plain_scores(model, E, W, entity, relation, everyone))
         asked = list(zip(entity.tolist(), relation.tolist(), strict=True))
         if mode == "k_vs_all":
-            right = torch.tensor([[float(is_known(e, r, c)) for c in range(N)] for e, r in asked], dtype=torch.double)
+            right = torch.tensor(
+                [[float(is_known(e, r, c)) for c in range(N)] for e, r in asked], dtype=torch.double
+            )
         else:
             right = torch.nn.functional.one_hot(answer, N).double()
         cost = plain_all_entities(loss, scores, right, weights)
@@ -150,9 +169,7 @@ def in_full(rows: Tensor | None, values: Tensor, size: int) -> Tensor:
 def test_gradient_of_a_step_is_that_of_the_plain_definition(
     name: str, options: dict[str, Any], mode: str, loss: str
 ) -> None:
-    for number, (regularizer, inverse) in enumerate(
-        product(REGULARIZERS, ("shared", "independent"))
-    ):
+    for number, (regularizer, inverse) in enumerate(product(REGULARIZERS, ("shared", "independent"))):
         model = made(name, options, inverse)
         own = {} if regularizer == "none" else {"weight": 0.3}
         parts = (model, LOSSES[loss](), REGULARIZERS[regularizer](**own))
@@ -183,7 +200,7 @@ def test_gradient_of_a_step_is_that_of_the_plain_definition(
             assert (ours is None) == (plain is None)
             if plain is not None and ours is not None:
                 torch.testing.assert_close(
-                    ours, plain, rtol=1e-8, atol=1e-11, msg=lambda text: f"{regularizer}, {inverse}: {text}"
+                    ours, plain, rtol=1e-8, atol=1e-11, msg=f"{regularizer}, {inverse}"
                 )
         assert derived[0].abs().max() > 1e-3
 
@@ -207,7 +224,9 @@ def test_gradient_leaves_the_tables_alone() -> None:
     model = made("complex", {}, "shared")
     before = model.entities.clone(), model.relations.clone()
     parts = (model, LOSSES["bce_mean"](), REGULARIZERS["frobenius"](weight=0.1))
-    NegativeSamplingStep(*parts, NEGATIVES["shared"](), queries(), torch.Generator(), dense=False)(torch.arange(5))
+    NegativeSamplingStep(*parts, NEGATIVES["shared"](), queries(), torch.Generator(), dense=False)(
+        torch.arange(5)
+    )
     AllEntitiesStep(*parts, queries(), torch.Generator(), every_answer=True)(torch.arange(5))
     assert torch.equal(model.entities, before[0])
     assert torch.equal(model.relations, before[1])

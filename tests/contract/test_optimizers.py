@@ -91,7 +91,10 @@ def test_sparse_adam_is_the_lazy_adam_of_torch() -> None:
     steps = gradients(sparse=True)
     # Torch adds epsilon before it corrects for the start, we after: a difference of about 1e-7.
     torch.testing.assert_close(
-        ours("adam", steps, dense=False), theirs(torch.optim.SparseAdam, steps, sparse=True), rtol=1e-5, atol=1e-6
+        ours("adam", steps, dense=False),
+        theirs(torch.optim.SparseAdam, steps, sparse=True),
+        rtol=1e-5,
+        atol=1e-6,
     )
     assert not torch.allclose(ours("adam", steps, dense=False), ours("adam", steps, dense=True), atol=1e-3)
 

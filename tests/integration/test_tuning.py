@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -20,10 +21,10 @@ from kgtuner.tuning.events import Event, Note, TrialEnded, TrialStarted
 from kgtuner.tuning.result import TuneResult
 
 STEPS = 60
-STEPS_APART = (1, -1, 2, 5, -5, 7)
+STEPS_APART = (1, -1, 2, -2, 3, -3, 5, -5, 7, -7)
 
 
-def ring(n: int = 2500, seed: int = 0) -> kt.KnowledgeGraph:
+def ring(n: int = 2000, seed: int = 0) -> kt.KnowledgeGraph:
     """Entities on a ring, linked by four fixed distances in both directions: learnable and connected."""
     entity = np.arange(n)
     parts = [
@@ -41,7 +42,13 @@ class Watching:
 
 
 def tune(graph: kt.KnowledgeGraph, output: Path, **options: Any) -> TuneResult:
-    options = {"trials": 8, "max_steps": STEPS, "threads": 1, "model": "distmult"} | options
+    output.parent.mkdir(parents=True, exist_ok=True)
+    space = output.parent / "small.yaml"
+    space.write_text(
+        "base: reduced\nparameters: {model.dimension: 16, negatives.num_negatives: 32, "
+        "optimizer.learning_rate: {low: 1e-3, high: 1e-1}}\n"
+    )
+    options = {"trials": 8, "max_steps": STEPS, "threads": 1, "model": "distmult", "space": space} | options
     return kt.tune(graph, output=output, **options)
 
 
@@ -101,6 +108,7 @@ def test_a_graph_too_small_for_a_subgraph_goes_straight_to_one_stage_and_says_so
     assert any(isinstance(e, Note) and "One stage on the full graph" in e.message for e in watching.events)
 
 
+@pytest.mark.slow
 def test_several_models_share_one_search(tmp_path: Path) -> None:
     result = tune(ring(), tmp_path / "run", model="distmult,complex", trials=8)
     assert result.best_config.model.name in ("distmult", "complex")
@@ -124,6 +132,7 @@ def test_ctrl_c_keeps_the_best_so_far_and_resume_goes_on(tmp_path: Path) -> None
     assert (values.stage == "subgraph").sum() == 4
 
 
+@pytest.mark.slow
 def test_a_killed_coordinator_loses_no_finished_trial(tmp_path: Path) -> None:
     script = (
         "import sys; sys.path.insert(0, sys.argv[2])\n"
@@ -198,17 +207,16 @@ def test_a_damaged_run_folder_is_refused_with_one_sentence(tuned: Any, tmp_path:
         kt.resume(folder)
     run = json.loads((tuned[0].output / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(run))
+    shutil.copytree(tuned[0].output / "graph", folder / "graph")
     (folder / "study.sqlite").write_bytes(b"no database" * 100)
-    with pytest.raises(RunError):
+    with pytest.raises(RunError, match=r"study\.sqlite is damaged"):
         kt.resume(folder)
 
 
 def test_a_model_of_another_graph_is_refused(tuned: Any, tmp_path: Path) -> None:
-    import shutil
-
     folder = tmp_path / "run"
     shutil.copytree(tuned[0].output, folder)
     shutil.rmtree(folder / "graph")
-    ring(2500, seed=1).save(folder / "graph")
+    ring(2000, seed=1).save(folder / "graph")
     with pytest.raises(RunError, match="trained on another graph"):
         kt.evaluate(folder)

@@ -66,6 +66,7 @@ def test_unknown_model_is_refused_with_the_nearest_one() -> None:
 
 
 def test_a_default_is_read_without_torch() -> None:
-    code = "import sys; from kgtuner.defaults import default_config; default_config('complex'); print('torch' in sys.modules)"
+    load = "from kgtuner.defaults import default_config; default_config('complex')"
+    code = f"import sys; {load}; print('torch' in sys.modules)"
     result = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert result.stdout.strip() == "False"

@@ -21,7 +21,9 @@ def graph() -> KnowledgeGraph:
     ring = [[i, 0, (i + 1) % 10] for i in range(10)]
     centre = [[i, 1, 10] for i in range(9)]
     train = ring[:8] + centre[:6]
-    return KnowledgeGraph.from_arrays(train, [ring[8], centre[6], centre[7]], [ring[9], centre[8]], relations=("next", "centre"))
+    return KnowledgeGraph.from_arrays(
+        train, [ring[8], centre[6], centre[7]], [ring[9], centre[8]], relations=("next", "centre")
+    )
 
 
 def made(given: KnowledgeGraph) -> Model:
@@ -39,7 +41,9 @@ def test_parts_add_up_to_the_whole() -> None:
     assert {name: part.count for name, part in evaluation.by_relation.items()} == {"next": 2, "centre": 4}
     for parts in (evaluation.by_direction, evaluation.by_relation, evaluation.by_category):
         assert sum(part.count for part in parts.values()) == overall.count
-        assert sum(part.mrr * part.count for part in parts.values()) == pytest.approx(overall.mrr * overall.count)
+        assert sum(part.mrr * part.count for part in parts.values()) == pytest.approx(
+            overall.mrr * overall.count
+        )
     assert {name: part.count for name, part in evaluation.by_category.items()} == {"1-1": 2, "N-1": 4}
 
 

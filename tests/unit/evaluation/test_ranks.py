@@ -17,7 +17,9 @@ from kgtuner.graph.known_answers import KnownAnswers
 from kgtuner.models import MODELS, Model
 
 
-def ranked(scores: Sequence[Sequence[float]], target: list[int], known: Sequence[tuple[int, int]] = ()) -> list[float]:
+def ranked(
+    scores: Sequence[Sequence[float]], target: list[int], known: Sequence[tuple[int, int]] = ()
+) -> list[float]:
     """`known` are pairs (query, entity)."""
     table = torch.tensor(scores)
     rows, columns = torch.tensor(list(known), dtype=torch.int64).reshape(-1, 2).T
@@ -126,7 +128,9 @@ def test_both_directions_are_ranked_by_the_definition(name: str) -> None:
 
 def test_swapping_head_and_tail_would_be_noticed() -> None:
     model = made("transe")
-    with torch.no_grad():  # entity i lies at i, and the relation adds 1: i -> i + 1 is perfect, the reverse is not
+    with (
+        torch.no_grad()
+    ):  # entity i lies at i, and the relation adds 1: i -> i + 1 is perfect, the reverse is not
         model.entities[:] = torch.arange(N)[:, None].float()
         model.relations[:] = 1.0
     chain = np.array([[i, 0, i + 1] for i in range(3, 8)])

@@ -13,7 +13,9 @@ from kgtuner.training.best import BestParameters
 
 
 @pytest.mark.parametrize("in_file", [False, True])
-def test_what_was_kept_last_comes_back(in_file: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_was_kept_last_comes_back(
+    in_file: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     if in_file:
         monkeypatch.setattr(best, "IN_MEMORY_BYTES", 0)
     model = MODELS["conve"](5, 2, 8, filters=2)

@@ -5,7 +5,9 @@ from __future__ import annotations
 from kgtuner.training.early_stopping import EarlyStopping
 
 
-def watched(values: list[float], patience: int = 5, halve_after: int | None = 3) -> tuple[list[int], int | None]:
+def watched(
+    values: list[float], patience: int = 5, halve_after: int | None = 3
+) -> tuple[list[int], int | None]:
     """At which validations (counted from 0) the learning rate was halved and training stopped."""
     stopping, halved = EarlyStopping(patience, halve_after), []
     for i, value in enumerate(values):

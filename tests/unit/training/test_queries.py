@@ -54,7 +54,9 @@ def test_distinct_queries_have_all_their_answers() -> None:
     rows, answers = queries.expand(groups)
     found: dict[tuple[int, int], list[int]] = {}
     for row, answer in zip(rows.tolist(), answers.tolist(), strict=True):
-        found.setdefault((int(queries.group_entity[row]), int(queries.group_relation[row])), []).append(answer)
+        found.setdefault((int(queries.group_entity[row]), int(queries.group_relation[row])), []).append(
+            answer
+        )
     assert found == {
         (0, 0): [1, 2],
         (3, 0): [1],
@@ -73,7 +75,9 @@ def test_expanding_follows_the_order_asked_for() -> None:
     queries = of(TRAIN)
     group = {
         pair: i
-        for i, pair in enumerate(zip(queries.group_entity.tolist(), queries.group_relation.tolist(), strict=True))
+        for i, pair in enumerate(
+            zip(queries.group_entity.tolist(), queries.group_relation.tolist(), strict=True)
+        )
     }
     rows, answers = queries.expand(torch.tensor([group[1, 2], group[2, 1], group[1, 2]]))
     assert rows.tolist() == [0, 0, 1, 2, 2]
@@ -93,9 +97,7 @@ def test_false_negatives_are_those_that_a_search_through_train_finds(data: st.Da
     shared = torch.tensor(data.draw(ids))
     own = torch.tensor([data.draw(ids) for _ in batch])
     finder = FalseNegatives(queries)
-    right = set(
-        zip(queries.entity.tolist(), queries.relation.tolist(), queries.answer.tolist(), strict=True)
-    )
+    right = set(zip(queries.entity.tolist(), queries.relation.tolist(), queries.answer.tolist(), strict=True))
     for negatives in (shared, own, shared):  # the marks are wiped after each use
         wide = negatives.expand(len(batch), width).tolist()
         expected = [

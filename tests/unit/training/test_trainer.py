@@ -49,7 +49,11 @@ class World:
 def test_validates_every_so_many_steps_and_at_the_end() -> None:
     world = World()
     outcome = world.trainer(Limits(max_steps=7, validate_every=3)).run(world.at)
-    assert [(p.step, p.metric, p.loss) for p in outcome.curve] == [(3, 3.0, 2.0), (6, 6.0, 2.0), (7, 7.0, 2.0)]
+    assert [(p.step, p.metric, p.loss) for p in outcome.curve] == [
+        (3, 3.0, 2.0),
+        (6, 6.0, 2.0),
+        (7, 7.0, 2.0),
+    ]
     assert (outcome.stopped_by, outcome.steps, outcome.best_metric) == ("max_steps", 7, 7.0)
 
 

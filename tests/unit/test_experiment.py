@@ -1,0 +1,509 @@
+"""One training as a whole: it learns, repeats itself bit by bit, goes on where it was cut off, and fails in words."""
+
+from __future__ import annotations
+
+import hashlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from kgtuner import experiment
+from kgtuner.config import TrialConfig
+from kgtuner.errors import ConfigError, DataError, Diverged, OutOfMemory, RunError
+from kgtuner.evaluation import evaluator
+from kgtuner.experiment import RunResult, build_model, check, options_of, pick_device, run
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.losses import LOSSES
+from kgtuner.models import MODELS
+from kgtuner.training.trainer import CurvePoint
+
+
+def thirty_triples() -> KnowledgeGraph:
+    """Random triples, no two of them inverse; they are validated on themselves, to see what is memorised."""
+    rng = np.random.default_rng(0)
+    triples: list[tuple[int, int, int]] = []
+    taken: set[frozenset[int]] = set()
+    while len(triples) < 30:
+        h, r, t = (int(x) for x in rng.integers([15, 3, 15]))
+        if h != t and frozenset((h, t)) not in taken:
+            taken.add(frozenset((h, t)))
+            triples.append((h, r, t))
+    return KnowledgeGraph.from_arrays(triples, triples, [(0, 0, 1)])
+
+
+GRAPH = thirty_triples()
+
+
+def config(**changes: Any) -> TrialConfig:
+    """ComplEx for 30 steps, with names such as `model__name` for model.name."""
+    base = TrialConfig.from_flat(
+        {
+            "model.name": "complex",
+            "model.dimension": 8,
+            "loss.name": "bce_mean",
+            "negatives.name": "independent",
+            "negatives.num_negatives": 6,
+            "optimizer.name": "adam",
+            "optimizer.learning_rate": 0.05,
+            "training.batch_size": 16,
+            "training.max_steps": 30,
+            "training.validate_every": 5,
+            "training.patience": 100,
+        }
+    )
+    return base.updated({name.replace("__", "."): value for name, value in changes.items()})
+
+
+def digest(result: RunResult) -> str:
+    """All parameters and validations, to the last bit; times aside."""
+    sha = hashlib.sha256()
+    for name, value in sorted(result.model.state_dict().items()):
+        sha.update(name.encode() + value.numpy().tobytes())
+    points = [(p.step, p.loss, p.metric) for p in result.curve]
+    sha.update(repr((points, result.best, result.steps, result.queries, result.stopped_by)).encode())
+    return sha.hexdigest()
+
+
+# ---------------------------------------------------------------------- learning
+
+
+@pytest.mark.parametrize(
+    ("model", "mode", "loss", "least"),
+    [
+        ("complex", "one_vs_all", "cross_entropy", 0.99),
+        ("complex", "k_vs_all", "bce_sum", 0.99),
+        ("complex", "negative_sampling", "bce_mean", 0.99),
+        ("complex", "negative_sampling", "margin_ranking", 0.99),
+        ("complex", "negative_sampling", "cross_entropy", 0.99),
+        ("rescal", "one_vs_all", "cross_entropy", 0.99),
+        ("tucker", "k_vs_all", "bce_sum", 0.99),
+        ("autosf", "one_vs_all", "cross_entropy", 0.99),
+        ("conve", "one_vs_all", "cross_entropy", 0.99),
+        ("rotate", "negative_sampling", "bce_adversarial", 0.99),
+        (
+            "transe",
+            "negative_sampling",
+            "bce_adversarial",
+            0.85,
+        ),  # no vector from a to b and on to c and back
+        ("distmult", "one_vs_all", "cross_entropy", 0.7),  # symmetric: (b, r, a) looks as true as (a, r, b)
+    ],
+)
+def test_model_memorises_thirty_triples(model: str, mode: str, loss: str, least: float) -> None:
+    result = run(
+        config(
+            model__name=model,
+            model__dimension=32,
+            loss__name=loss,
+            training__mode=mode,
+            optimizer__learning_rate=0.03,
+            training__batch_size=60,
+            training__max_steps=300,
+            training__validate_every=100,
+            **({"model__margin": 6.0} if model in ("transe", "rotate") else {}),
+            **({"model__filters": 4} if model == "conve" else {}),
+        ),
+        GRAPH,
+    )
+    untrained = 0.35  # what random start values reach at most on this graph
+    assert result.valid.mrr >= least > untrained
+    assert result.valid.count == 60
+    assert not result.model.training
+
+
+def test_model_has_the_parameters_of_its_best_validation() -> None:
+    # A huge learning rate late in training would be seen: the last validation is worse than the best.
+    result = run(config(optimizer__learning_rate=1.0, training__max_steps=60), GRAPH)
+    assert max(p.metric for p in result.curve) == result.best == pytest.approx(result.valid.mrr, abs=1e-12)
+    assert result.curve[-1].metric < result.best
+
+
+def test_result_says_what_was_done() -> None:
+    result = run(config(training__max_steps=12), GRAPH, seed=3)
+    assert (result.steps, result.stopped_by, result.seed, result.metric) == (12, "max_steps", 3, "mrr")
+    assert [p.step for p in result.curve] == [5, 10, 12]
+    assert result.queries == 60 + 60 + 60 + 0  # sixty directed queries, four steps a pass
+    assert result.seconds >= result.training_seconds > 0
+    assert result.peak_rss_mb > 10
+    mapping = result.to_mapping()
+    assert mapping["config"] == config(training__max_steps=12).to_mapping()
+    assert mapping["valid"]["mrr"] == result.valid.mrr
+    assert len(mapping["curve"]) == 3
+
+
+def test_mean_rank_is_maximised_with_its_sign_changed() -> None:
+    result = run(config(), GRAPH, metric="mean_rank")
+    assert result.best == pytest.approx(-result.valid.mean_rank)
+    assert result.best == max(p.metric for p in result.curve)
+
+
+@pytest.mark.parametrize(
+    ("epochs", "batch_size", "steps"), [(3, 16, 12), (0.5, 16, 2), (5, 512, 5), (0, 16, 1)]
+)
+def test_epochs_are_passes_over_both_directions(epochs: float, batch_size: int, steps: int) -> None:
+    result = run(config(training__max_epochs=epochs, training__batch_size=batch_size), GRAPH)
+    assert result.steps == steps
+
+
+def test_test_split_is_not_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
+    train, held_out = GRAPH.train[:20], GRAPH.train[20:]
+    graph = KnowledgeGraph.from_arrays(train, held_out[:5], held_out[5:])
+    ranked: set[tuple[int, ...]] = set()
+    original = evaluator.rank_triples
+
+    def spy(model: Any, triples: Any, *rest: Any) -> Any:
+        ranked.update(tuple(triple) for triple in triples.tolist())
+        return original(model, triples, *rest)
+
+    monkeypatch.setattr(evaluator, "rank_triples", spy)
+    run(config(), graph)
+    assert ranked == {tuple(triple) for triple in graph.valid.tolist()}
+
+
+def test_validation_sample_steers_and_all_of_valid_is_reported() -> None:
+    result = run(config(training__max_valid_triples=4), GRAPH)
+    assert result.valid.count == 60
+    full = run(config(), GRAPH)
+    assert [p.loss for p in result.curve] == [p.loss for p in full.curve]  # training itself is the same
+    assert [p.metric for p in result.curve] != [p.metric for p in full.curve]
+
+
+# ---------------------------------------------------------------------- repetition
+
+REPEATED: list[dict[str, Any]] = [
+    {"model__dropout": 0.2, "negatives__name": "shared"},
+    {"training__mode": "one_vs_all", "loss__name": "cross_entropy", "optimizer__name": "adagrad"},
+    {
+        "model__name": "conve",
+        "model__feature_dropout": 0.2,
+        "training__mode": "k_vs_all",
+        "model__filters": 2,
+    },
+    {"model__name": "rotate", "loss__name": "bce_adversarial", "optimizer__row_updates": "sparse"},
+]
+
+
+@pytest.mark.parametrize("changes", REPEATED, ids=str)
+def test_same_seed_gives_the_same_bits_and_another_seed_others(changes: dict[str, Any]) -> None:
+    first, again, other = (digest(run(config(**changes), GRAPH, seed=seed)) for seed in (0, 0, 1))
+    assert first == again
+    assert first != other
+
+
+def test_second_process_gives_the_same_bits() -> None:
+    here = digest(run(config(**REPEATED[2]), GRAPH, seed=5))
+    script = (
+        "import importlib.util, sys, torch\n"
+        f"spec = importlib.util.spec_from_file_location('cases', {str(Path(__file__))!r})\n"
+        "cases = importlib.util.module_from_spec(spec)\n"
+        "spec.loader.exec_module(cases)\n"
+        "torch.set_num_threads(1)\n"
+        "print(cases.digest(cases.run(cases.config(**cases.REPEATED[2]), cases.GRAPH, seed=5)))\n"
+    )
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=False)
+    assert done.stdout.strip() == here, done.stderr
+
+
+def test_global_randomness_of_torch_is_neither_used_nor_changed() -> None:
+    torch.manual_seed(1)
+    before = torch.get_rng_state()
+    first = digest(run(config(**REPEATED[2]), GRAPH))
+    assert torch.equal(torch.get_rng_state(), before)
+    torch.manual_seed(2)
+    assert digest(run(config(**REPEATED[2]), GRAPH)) == first
+
+
+def test_start_values_and_batches_come_from_different_streams() -> None:
+    start = torch.rand(8, generator=torch.Generator().manual_seed(experiment._stream(0, 0)))
+    batches = torch.rand(8, generator=torch.Generator().manual_seed(experiment._stream(0, 1)))
+    assert not torch.equal(start, batches)
+
+
+# ---------------------------------------------------------------------- interruption
+
+
+@pytest.fixture
+def every_validation_is_saved(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    monkeypatch.setattr(experiment, "CHECKPOINT_SECONDS", 0.0)
+    yield
+
+
+def interrupt_after(count: int) -> Any:
+    seen: list[CurvePoint] = []
+
+    def on_validation(point: CurvePoint) -> None:
+        seen.append(point)
+        if len(seen) == count:
+            raise KeyboardInterrupt
+
+    return on_validation
+
+
+@pytest.mark.usefixtures("every_validation_is_saved")
+@pytest.mark.parametrize("optimizer", ["adam", "adagrad", "sgd"])
+@pytest.mark.parametrize("changes", REPEATED, ids=str)
+def test_interrupted_training_goes_on_to_the_same_bits(
+    changes: dict[str, Any], optimizer: str, tmp_path: Path
+) -> None:
+    settings = config(**{**changes, "optimizer__name": optimizer, "training__patience": 3})
+    whole = run(settings, GRAPH, seed=2)
+    checkpoint = tmp_path / "trial.safetensors"
+    for validations in (2, 3):  # the validation that is interrupted is not saved, the ones before are
+        with pytest.raises(KeyboardInterrupt):
+            run(settings, GRAPH, seed=2, checkpoint=checkpoint, on_validation=interrupt_after(validations))
+    resumed = run(settings, GRAPH, seed=2, checkpoint=checkpoint)
+    assert digest(resumed) == digest(whole)
+    assert not list(tmp_path.glob("*.partial"))
+
+
+@pytest.mark.usefixtures("every_validation_is_saved")
+@pytest.mark.parametrize("patience", [1, 100])
+def test_training_that_had_just_ended_does_not_go_on(patience: int, tmp_path: Path) -> None:
+    settings = config(training__patience=patience, optimizer__learning_rate=1.0)
+    checkpoint = tmp_path / "trial.safetensors"
+    whole = run(settings, GRAPH, checkpoint=checkpoint)
+    assert whole.stopped_by == ("patience" if patience == 1 else "max_steps")
+    assert digest(run(settings, GRAPH, checkpoint=checkpoint)) == digest(whole)
+
+
+@pytest.mark.usefixtures("every_validation_is_saved")
+def test_training_may_go_on_longer_than_first_meant(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "trial.safetensors"
+    run(config(training__max_steps=15, training__patience=2), GRAPH, checkpoint=checkpoint)
+    longer = run(config(), GRAPH, checkpoint=checkpoint)
+    assert longer.steps == 30
+    assert digest(longer) == digest(run(config(), GRAPH))
+
+
+def test_checkpoints_are_written_no_more_often_than_said(tmp_path: Path) -> None:
+    run(config(), GRAPH, checkpoint=tmp_path / "trial.safetensors")
+    assert not list(tmp_path.iterdir())  # a minute has not passed
+
+
+@pytest.mark.usefixtures("every_validation_is_saved")
+@pytest.mark.parametrize(
+    ("changes", "seed", "metric", "message"),
+    [
+        ({"model__dimension": 16}, 0, "mrr", "belongs to another configuration.model.dimension: 8, not 16"),
+        ({"loss__name": "bce_sum"}, 0, "mrr", "configuration.loss.name: bce_mean, not bce_sum"),
+        ({"loss__label_smoothing": 0.1}, 0, "mrr", "configuration.loss.label_smoothing: None, not 0.1"),
+        ({}, 1, "mrr", "belongs to another seed: 0, not 1"),
+        ({}, 0, "hits_at_10", "belongs to another metric: mrr, not hits_at_10"),
+    ],
+)
+def test_checkpoint_of_something_else_is_refused(
+    changes: dict[str, Any], seed: int, metric: str, message: str, tmp_path: Path
+) -> None:
+    checkpoint = tmp_path / "trial.safetensors"
+    run(config(), GRAPH, checkpoint=checkpoint)
+    with pytest.raises(RunError, match=f"{message}; choose another output folder or delete it"):
+        run(config(**changes), GRAPH, seed=seed, metric=metric, checkpoint=checkpoint)
+
+
+@pytest.mark.usefixtures("every_validation_is_saved")
+def test_checkpoint_of_another_graph_is_refused(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "trial.safetensors"
+    run(config(), GRAPH, checkpoint=checkpoint)
+    other = KnowledgeGraph.from_arrays(GRAPH.train[::-1], GRAPH.valid, GRAPH.test)
+    with pytest.raises(RunError, match="belongs to another graph: [0-9a-f]{57}..., not "):
+        run(config(), other, checkpoint=checkpoint)
+
+
+@pytest.mark.usefixtures("every_validation_is_saved")
+def test_checkpoint_knows_a_structure_that_was_given_as_tuples(tmp_path: Path) -> None:
+    structure = ((1, 0, 0, 0), (0, 2, 0, 0), (0, 0, 3, 4), (0, 0, -4, 3))
+    settings = config(model__name="autosf", model__structure=structure)
+    first = run(settings, GRAPH, checkpoint=tmp_path / "trial.safetensors")
+    assert digest(run(settings, GRAPH, checkpoint=tmp_path / "trial.safetensors")) == digest(first)
+
+
+@pytest.mark.usefixtures("every_validation_is_saved")
+@pytest.mark.parametrize("damage", ["empty", "cut", "noise", "other"])
+def test_damaged_checkpoint_is_refused(damage: str, tmp_path: Path) -> None:
+    checkpoint = tmp_path / "trial.safetensors"
+    run(config(), GRAPH, checkpoint=checkpoint)
+    whole = checkpoint.read_bytes()
+    if damage == "other":
+        from safetensors.torch import save_file
+
+        save_file({"x": torch.zeros(2)}, checkpoint)
+    else:
+        checkpoint.write_bytes(
+            {"empty": b"", "cut": whole[: len(whole) // 2], "noise": b"\xff" * 500}[damage]
+        )
+    with pytest.raises(
+        RunError, match=r"trial.safetensors is not a (readable )?checkpoint .*delete it to start"
+    ):
+        run(config(), GRAPH, checkpoint=checkpoint)
+
+
+@pytest.mark.usefixtures("every_validation_is_saved")
+def test_checkpoint_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="cannot write the checkpoint .*free some space and resume"):
+        run(config(), GRAPH, checkpoint=tmp_path / "no such folder" / "trial.safetensors")
+
+
+# ---------------------------------------------------------------------- limits and failures
+
+
+class Clock:
+    """Every look at it is a second later."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        self.now += 1.0
+        return self.now
+
+
+def test_time_limit_ends_training() -> None:
+    result = run(config(training__max_seconds=50.0, training__max_steps=10_000), GRAPH, clock=Clock())
+    assert result.stopped_by == "max_seconds"
+    assert 40 <= result.seconds <= 50
+    assert result.steps > 5
+    assert result.curve[-1].step == result.steps
+
+
+def test_training_stops_when_patience_is_at_its_end() -> None:
+    result = run(config(training__patience=2, training__max_steps=5000, optimizer__learning_rate=1.0), GRAPH)
+    assert result.stopped_by == "patience"
+    best = max(range(len(result.curve)), key=lambda i: result.curve[i].metric)
+    assert len(result.curve) - 1 - best == 2
+
+
+def test_diverged_training_says_so_instead_of_giving_a_metric() -> None:
+    settings = config(optimizer__name="sgd", optimizer__learning_rate=1e30, loss__name="margin_ranking")
+    with pytest.raises(Diverged, match="a smaller learning rate"):
+        run(settings, GRAPH)
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError(),
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError(
+            "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+        ),
+    ],
+    ids=lambda error: type(error).__name__,
+)
+def test_too_little_memory_is_an_error_of_its_own(error: Exception, monkeypatch: pytest.MonkeyPatch) -> None:
+    def no_room(*args: Any) -> None:
+        raise error
+
+    monkeypatch.setattr(MODELS["complex"], "initialize", no_room)
+    with pytest.raises(OutOfMemory, match="out of memory with dimension 8 and batch size 16; a smaller"):
+        run(config(), GRAPH)
+
+
+def test_memory_that_no_machine_has_is_an_error_of_its_own() -> None:
+    with pytest.raises(OutOfMemory, match="out of memory with dimension 100000000000000 "):
+        run(config(model__dimension=10**14), GRAPH)
+
+
+def test_other_runtime_errors_stay_what_they_are(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*args: Any) -> None:
+        raise RuntimeError("shapes do not fit")
+
+    monkeypatch.setattr(MODELS["complex"], "initialize", broken)
+    with pytest.raises(RuntimeError, match="shapes do not fit"):
+        run(config(), GRAPH)
+
+
+def test_graph_without_validation_triples_is_refused() -> None:
+    bare = KnowledgeGraph("bare", GRAPH.entities, GRAPH.relations, GRAPH.train, GRAPH.valid[:0], GRAPH.test)
+    with pytest.raises(DataError, match="bare has no validation triples"):
+        run(config(), bare)
+
+
+# ---------------------------------------------------------------------- checking a configuration
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"model__name": "dismult"}, "unknown model 'dismult'. Did you mean 'distmult'"),
+        ({"loss__name": "cross_entropi"}, "unknown loss 'cross_entropi'. Did you mean 'cross_entropy'"),
+        ({"regularizer__name": "frobenious"}, "Did you mean 'frobenius'"),
+        ({"negatives__name": "sharde"}, "Did you mean 'shared'"),
+        ({"optimizer__name": "adamgrad"}, "Did you mean 'adagrad'"),
+        ({"model__dimenson": 3}, "unknown option of model complex 'dimenson'. Did you mean 'dimension'"),
+        ({"model__margin": 3.0}, "unknown option of model complex 'margin'"),
+        ({"loss__label_smooting": 0.1}, "Did you mean 'label_smoothing'"),
+        ({"regularizer__name": "dura", "regularizer__wait": 0.1}, "Did you mean 'weight'"),
+        ({"regularizer__weight": 0.1}, "unknown option of regularizer none 'weight'"),
+        ({"negatives__num_negative": 1}, "Did you mean 'num_negatives'"),
+        ({"optimizer__learningrate": 1}, "Did you mean 'learning_rate'"),
+        ({"model__n_entities": 3}, "unknown option of model complex 'n_entities'"),
+        ({"model__dropout": "much"}, "model complex: an option has a value of the wrong kind"),
+        ({"optimizer__learning_rate": "fast"}, "optimizer adam: an option has a value of the wrong kind"),
+        (
+            {"loss__name": "margin_ranking", "loss__margin": "wide"},
+            "loss margin_ranking: an option has a value",
+        ),
+        ({"optimizer__learning_rate": 10**400}, "optimizer adam: an option has a value of the wrong kind"),
+        (
+            {"model__name": "transe", "training__mode": "one_vs_all", "loss__name": "cross_entropy"},
+            "transe works with training.mode negative_sampling only, got one_vs_all",
+        ),
+        (
+            {"training__mode": "k_vs_all", "loss__name": "bce_adversarial"},
+            "bce_adversarial works with training.mode negative_sampling only, got k_vs_all",
+        ),
+    ],
+)
+def test_configuration_that_cannot_work_is_refused_before_anything_is_read(
+    changes: dict[str, Any], message: str
+) -> None:
+    settings = config(**changes)
+    for refuse in (check, lambda given: run(given, GRAPH)):
+        with pytest.raises(ConfigError, match=message):
+            refuse(settings)
+
+
+@pytest.mark.parametrize("model", MODELS)
+@pytest.mark.parametrize("loss", LOSSES)
+def test_every_model_goes_with_every_loss_on_sampled_negatives(model: str, loss: str) -> None:
+    check(config(model__name=model, loss__name=loss))
+
+
+def test_checking_takes_neither_memory_nor_random_numbers() -> None:
+    before = torch.get_rng_state()
+    check(config(model__name="tucker", model__dimension=20_000))  # a core of 32 TB
+    check(config(model__name="conve", model__dimension=20_000))
+    assert torch.equal(torch.get_rng_state(), before)
+
+
+def test_options_are_those_of_a_part_and_its_bases() -> None:
+    base = ["dimension", "inverse_relations", "dropout", "initializer", "initializer_scale"]
+    assert options_of(MODELS["complex"]) == base
+    assert options_of(MODELS["transe"]) == ["margin", "norm", *base]
+    assert options_of(LOSSES["margin_ranking"]) == ["margin"]
+
+
+def test_model_is_built_with_the_sizes_of_the_graph() -> None:
+    model = build_model(config().model, 15, 3)
+    assert (model.entities.shape, model.relations.shape) == ((15, 8), (3, 8))
+
+
+@pytest.mark.parametrize("name", ["gpu", "cpu!", "meta", ""])
+def test_unknown_device_is_refused(name: str) -> None:
+    with pytest.raises(ConfigError, match="unknown device"):
+        pick_device(name)
+
+
+def test_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
+    assert pick_device("auto") == pick_device("cpu") == "cpu"
+    with pytest.raises(
+        ConfigError, match="'cuda:0' was asked for, but this machine has no usable CUDA device"
+    ):
+        pick_device("cuda:0")
