@@ -253,6 +253,13 @@ for _class in (_Loader, _Dumper):
     )
 
 
+def _section_and_key(dotted: str) -> tuple[str, str]:
+    section, _, key = dotted.partition(".")
+    if not key:
+        raise ConfigError(f"expected a dotted name such as 'model.dimension', got {dotted!r}")
+    return section, key
+
+
 def _component(section: str, value: Any) -> Component:
     if isinstance(value, str):
         return Component(name=value)

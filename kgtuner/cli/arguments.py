@@ -39,8 +39,9 @@ class Parser(argparse.ArgumentParser):
 
     def _check_value(self, action: argparse.Action, value: Any) -> None:
         if action.choices is not None and value not in action.choices:
-            kind = "command" if action.dest == argparse.SUPPRESS else action.dest
-            self.error(unknown(kind, value, list(action.choices)))
+            if action.option_strings:
+                self.error(f"argument {action.option_strings[-1]}: {unknown('value', value, action.choices)}")
+            self.error(unknown("command", value, action.choices))
 
 
 Run = Callable[[argparse.Namespace], Any]

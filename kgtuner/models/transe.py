@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, ClassVar
 
+import torch
 from torch import Tensor
 
 from kgtuner.domains import Domain, Float
@@ -35,7 +36,8 @@ class TransE(Model):
         self.norm = norm
 
     def score(self, h: Tensor, r: Tensor, t: Tensor) -> Tensor:
-        return self.margin - (h + r - t).norm(p=self.norm, dim=-1)
+        distance: Tensor = torch.linalg.vector_norm(h + r - t, ord=self.norm, dim=-1)
+        return self.margin - distance
 
     def tail_query(self, h: Tensor, r: Tensor) -> Tensor:
         return h + r

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -229,9 +228,8 @@ def test_start_values_and_batches_come_from_different_streams() -> None:
 
 
 @pytest.fixture
-def every_validation_is_saved(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def every_validation_is_saved(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(experiment, "CHECKPOINT_SECONDS", 0.0)
-    yield
 
 
 def interrupt_after(count: int) -> Any:
