@@ -45,6 +45,9 @@ VALID_TRIPLES = 1_000  # ranked by a validation inside a trial: a standard error
 FINAL_SHARE = 0.04  # of a wall-clock budget, kept back for the test evaluation until it can be estimated
 ALL_ENTITIES_UP_TO = 200_000  # entities; above, scoring all of them for each query makes no sense
 LEAST_TRIAL_SECONDS = 1.5
+UNSAID = {"model.dropout": 0.0, "model.inverse_relations": "shared", "model.initializer": "xavier_normal"}
+"""What a configuration means when it does not say so."""
+
 WORTH_A_TRIAL = 0.4  # of a trial's usual time; with less left a stage ends
 
 
@@ -94,7 +97,7 @@ def _begin_with_defaults(run: TuningRun, study: Study, space: Space) -> None:
     if study.get_trials(deepcopy=False):
         return
     for name in run.settings.models:
-        flat = default_config(name).flat()
+        flat = UNSAID | default_config(name).flat()
         for size in ("model.dimension", "training.batch_size"):
             domain = space.by_name[size].domain
             if not domain.contains(flat[size]) and isinstance(domain, Choices):

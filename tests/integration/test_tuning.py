@@ -68,6 +68,14 @@ def test_both_stages_run_and_the_default_is_the_first_full_graph_trial(tuned: An
     assert result.stopped_by == "trials"
 
 
+def test_stage_one_begins_with_the_default_configuration_where_the_space_has_it(tmp_path: Path) -> None:
+    result = tune(ring(), tmp_path / "run", trials=3, space="broad", model="complex", max_steps=4)
+    first = result.trials[result.trials.stage == "subgraph"].iloc[0]
+    assert (first["optimizer.name"], first["optimizer.learning_rate"]) == ("adagrad", 0.1)
+    assert (first["loss.name"], first["regularizer.weight"]) == ("cross_entropy", 0.05)
+    assert first["model.dimension"] == 100
+
+
 def test_test_metrics_are_those_of_the_saved_model(tuned: Any) -> None:
     result, _ = tuned
     assert kt.evaluate(result.output).overall.mrr == pytest.approx(result.test.overall.mrr, abs=1e-6)
