@@ -10,9 +10,15 @@ WIDTH = 110
 """Columns where nobody's window sets them, as in a file or a pipe."""
 
 
+class _Console(Console):
+    def on_broken_pipe(self) -> None:
+        """Leave it to the caller; Rich would end the program here, with the code of an error."""
+        raise BrokenPipeError
+
+
 def make_console(stream: TextIO) -> Console:
     """A console on which `[red]` and `:smile:` are just text."""
-    console = Console(file=stream, markup=False, emoji=False, highlight=False)
+    console = _Console(file=stream, markup=False, emoji=False, highlight=False)
     if not console.is_terminal:
         console.width = WIDTH
     return console

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import threading
 import time
@@ -77,7 +76,7 @@ def tune(
         two_stages: False to search on the full graph only.
         stage_one_share: share of the budget for the subgraph.
         device: "auto", "cpu", "cuda", …
-        threads: CPU threads of a training; None: one on the subgraph, all cores on the full graph.
+        threads: CPU threads of a training; None for one.
         max_steps: upper limit of the optimiser steps of any trial.
         observer: told of everything that happens.
         clock: seconds that only grow.
@@ -335,7 +334,7 @@ def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneRe
             f"no trial has finished in {run.folder.path}; see {run.folder.log}"
             + ("" if stopped_by == "interrupted" else ", or give a larger budget")
         )
-    plan = StagePlan("full", run.folder.graph, None, None, run.settings.threads or os.cpu_count() or 1)
+    plan = StagePlan("full", run.folder.graph, None, None, run.settings.threads or 1)
     test = default_test = None
     if evaluate_test and best is not None:
         test = run.evaluate(plan, best, "test")

@@ -24,7 +24,7 @@ class TuneSettings:
         stage_one_share: share of the budget for the subgraph.
         subgraph_ratio, subgraph_starts: how the subgraph is sampled.
         device: "auto", "cpu", "cuda", "cuda:1", …
-        threads: CPU threads of a training; None: one on the subgraph, all cores on the full graph.
+        threads: CPU threads of a training; None for one.
         max_steps: upper limit of the optimiser steps of any trial, None for the protocol's own.
     """
 

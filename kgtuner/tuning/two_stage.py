@@ -9,7 +9,6 @@ the answer is never worse than it.
 from __future__ import annotations
 
 import math
-import os
 from dataclasses import replace
 from typing import Any
 
@@ -57,19 +56,19 @@ def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
     run.worker.start()
     space = load_space(settings.space, settings.models, all_entities=graph.n_entities <= ALL_ENTITIES_UP_TO)
     subgraph = _subgraph(run, graph) if settings.two_stages else None
-    full_threads = settings.threads or os.cpu_count() or 1
+    threads = (
+        settings.threads or 1
+    )  # with a busy neighbour a second thread makes small steps many times slower
     if settings.budget.full_trainings is not None:
-        _measure_full_training(run, graph, full_threads)
+        _measure_full_training(run, graph, threads)
     if subgraph is None:
         searched = space if settings.space not in ("reduced", "broad") else _with_size(space, settings.models)
-        _search_full(run, graph, searched, settings.threads or 1)
+        _search_full(run, graph, searched, threads)
         return
-    plan = StagePlan(
-        "subgraph", run.folder.subgraph / "graph", _ends_at(run), _first_trials(run), settings.threads or 1
-    )
+    plan = StagePlan("subgraph", run.folder.subgraph / "graph", _ends_at(run), _first_trials(run), threads)
     _stage_one(run, plan, space, subgraph)
     trials = None if settings.budget.trials is None else settings.budget.trials - _first_trials_of(run)
-    plan = StagePlan("full", run.folder.graph, _end(run), trials, full_threads)
+    plan = StagePlan("full", run.folder.graph, _end(run), trials, threads)
     _stage_two(run, plan, space, subgraph, graph)
 
 

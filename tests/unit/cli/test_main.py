@@ -225,10 +225,11 @@ def test_json_has_no_numbers_that_json_does_not_know() -> None:
     assert json.loads(line) == {"a": None, "b": [0.5, 3, None], "c": "x", "1": [True]}
 
 
-def test_a_reader_that_goes_away_causes_no_complaint() -> None:
+@pytest.mark.parametrize("options", [["--json"], []])
+def test_a_reader_that_goes_away_causes_no_complaint(options: list[str]) -> None:
     reading, writing = os.pipe()
     os.close(reading)
-    command = [sys.executable, "-m", "kgtuner.cli.main", "datasets", "--json"]
+    command = [sys.executable, "-m", "kgtuner.cli.main", "datasets", *options]
     result = subprocess.run(command, stdout=writing, stderr=subprocess.PIPE, text=True, check=False)
     os.close(writing)
     assert result.returncode == 141
@@ -237,7 +238,10 @@ def test_a_reader_that_goes_away_causes_no_complaint() -> None:
 
 def test_a_narrow_encoding_is_no_reason_to_fail(tmp_path: Path) -> None:
     graph = tmp_path / "graph.tsv"
-    graph.write_text("".join(f"Åland{i}\tis\tÅland{i}\n" for i in range(20)), encoding="utf-8")
+    graph.write_text(
+        "".join(f"Åland\tis\te{i}\ne{i}\tis\tÅland\n" for i in range(20)) + "Åland\tis\tÅland\n",
+        encoding="utf-8",
+    )
     environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
     command = [sys.executable, "-m", "kgtuner.cli.main", "datasets", "info", str(graph)]
     result = subprocess.run(command, capture_output=True, text=True, check=False, env=environment)
