@@ -329,10 +329,11 @@ def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneRe
     best = best_trial(full)
     default = best_trial([trial for trial in full if trial.user_attrs.get(DEFAULT)])
     chosen = best or best_trial(run.store.trials("subgraph"))
+    if chosen is None and stopped_by == "interrupted":
+        raise KeyboardInterrupt  # nothing to report yet; the folder can be resumed
     if chosen is None:
         raise RunError(
-            f"no trial has finished in {run.folder.path}; see {run.folder.log}"
-            + ("" if stopped_by == "interrupted" else ", or give a larger budget")
+            f"no trial has finished in {run.folder.path}; see {run.folder.log}" + ", or give a larger budget"
         )
     plan = StagePlan("full", run.folder.graph, None, None, run.settings.threads or 1)
     test = default_test = None

@@ -56,8 +56,8 @@ def test_default_learns_a_toy_graph(model: str) -> None:
     triples = np.array(ring, dtype=np.int64)
     order = np.random.default_rng(0).permutation(len(triples))
     graph = KnowledgeGraph.from_arrays(triples[order], valid=triples[order[:10]], test=triples[order[10:20]])
-    config = default_config(model).limited(max_steps=200, validate_every=100)
-    assert run(config, graph, seed=0).valid.mrr > 0.5
+    config = default_config(model).limited(max_steps=100, validate_every=50, batch_size=32)
+    assert run(config, graph, seed=0).valid.mrr > 0.4
 
 
 def test_unknown_model_is_refused_with_the_nearest_one() -> None:
