@@ -333,7 +333,7 @@ def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneRe
         raise KeyboardInterrupt  # nothing to report yet; the folder can be resumed
     if chosen is None:
         raise RunError(
-            f"no trial has finished in {run.folder.path}; see {run.folder.log}" + ", or give a larger budget"
+            f"no trial has finished in {run.folder.path}; see {run.folder.log}, or give a larger budget"
         )
     plan = StagePlan("full", run.folder.graph, None, None, run.settings.threads or 1)
     test = default_test = None

@@ -172,6 +172,19 @@ def test_test_split_is_not_ranked(monkeypatch: pytest.MonkeyPatch) -> None:
     assert ranked == {tuple(triple) for triple in graph.valid.tolist()}
 
 
+@pytest.mark.parametrize("mode", ["negative_sampling", "k_vs_all"])
+def test_training_learns_nothing_from_valid_and_test(mode: str) -> None:
+    # More known answers there would filter other negatives, or be trained on as right answers.
+    def losses(valid: Any, test: Any) -> list[float]:
+        names = [str(i) for i in range(15)]
+        graph = KnowledgeGraph.from_arrays(GRAPH.train, valid, test, entities=names)
+        result = run(config(training__mode=mode, negatives__num_negatives=15), graph)
+        return [point.loss for point in result.curve]
+
+    every = [(h, r, t) for h in range(15) for r in range(3) for t in range(15)]
+    assert losses(GRAPH.valid[:3], GRAPH.test) == losses(every[:200], every[200:])
+
+
 def test_validation_sample_steers_and_all_of_valid_is_reported() -> None:
     result = run(config(training__max_valid_triples=4), GRAPH)
     assert result.valid.count == 60

@@ -98,7 +98,7 @@ def test_false_negatives_are_those_that_a_search_through_train_finds(data: st.Da
     own = torch.tensor([data.draw(ids) for _ in batch])
     finder = FalseNegatives(queries)
     right = set(zip(queries.entity.tolist(), queries.relation.tolist(), queries.answer.tolist(), strict=True))
-    for negatives in (shared, own, shared):  # the marks are wiped after each use
+    for negatives in (shared, own, shared):
         wide = negatives.expand(len(batch), width).tolist()
         expected = [
             [(int(queries.entity[q]), int(queries.relation[q]), c) not in right for c in row]
@@ -106,6 +106,13 @@ def test_false_negatives_are_those_that_a_search_through_train_finds(data: st.Da
         ]
         valid = finder.valid(queries.group[batch], negatives)
         assert (valid.tolist() if valid is not None else [[True] * width] * len(batch)) == expected
+
+
+def test_search_for_false_negatives_leaves_no_marks() -> None:
+    # Old marks would change no answer, but every later search would have more and more to look up.
+    finder = FalseNegatives(of(TRAIN))
+    finder.valid(torch.tensor([0, 1, 2]), torch.tensor([1, 2, 3]))
+    assert not finder._marked.any()
 
 
 def batches(n: int, size: int, seed: int = 0) -> Batches:
