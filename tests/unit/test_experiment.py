@@ -178,7 +178,8 @@ def test_training_learns_nothing_from_valid_and_test(mode: str) -> None:
     def losses(valid: Any, test: Any) -> list[float]:
         names = [str(i) for i in range(15)]
         graph = KnowledgeGraph.from_arrays(GRAPH.train, valid, test, entities=names)
-        result = run(config(training__mode=mode, negatives__num_negatives=15), graph)
+        settings = config(training__mode=mode, training__halve_learning_rate_after=None)
+        result = run(settings, graph)
         return [point.loss for point in result.curve]
 
     every = [(h, r, t) for h in range(15) for r in range(3) for t in range(15)]
