@@ -22,6 +22,8 @@ from kgtuner.types import Assignment
 
 Mode = Literal["negative_sampling", "one_vs_all", "k_vs_all"]
 MODES: tuple[Mode, ...] = get_args(Mode)
+Precision = Literal["auto", "fp32", "bf16"]
+PRECISIONS: tuple[Precision, ...] = get_args(Precision)
 
 MAX_YAML_BYTES = 1_000_000
 MAX_DEPTH = 20
@@ -58,10 +60,13 @@ class TrainingConfig:
     patience: int = 5  # validations in a row without a better MRR before training stops
     halve_learning_rate_after: int | None = 3  # validations in a row without a relative gain of 1e-4
     frequency_weights: bool = True  # positives weighted by 1 / sqrt(n(h,r) + n(r,t))
+    precision: Precision = "auto"  # of large matmuls in training; auto: bf16 where the hardware has it
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise ConfigError(unknown("training.mode", self.mode, MODES))
+        if self.precision not in PRECISIONS:
+            raise ConfigError(unknown("training.precision", self.precision, PRECISIONS))
         for name in ("batch_size", "max_steps", "validate_every", "patience"):
             _require(name, getattr(self, name), int, minimum=1)
         for name in ("max_valid_triples", "halve_learning_rate_after"):

@@ -26,10 +26,12 @@ from kgtuner.models import MODELS, Model
 from kgtuner.negatives import NEGATIVES, NegativeSampler
 from kgtuner.registry import lookup, unknown
 from kgtuner.regularizers import REGULARIZERS, Regularizer
+from kgtuner.training.allocation import keeping_freed_memory
 from kgtuner.training.best import BestParameters
 from kgtuner.training.checkpoint import load_checkpoint, save_checkpoint
 from kgtuner.training.early_stopping import EarlyStopping
 from kgtuner.training.optimizers import OPTIMIZERS, Optimizer
+from kgtuner.training.precision import low_precision
 from kgtuner.training.queries import Batches, TrainingQueries
 from kgtuner.training.steps import AllEntitiesStep, NegativeSamplingStep
 from kgtuner.training.trainer import CurvePoint, Limits, StopReason, Trainer
@@ -129,7 +131,7 @@ def run(
         OutOfMemory: when the device or the host has too little memory.
     """
     place = torch.device(pick_device(device))
-    with _own_torch_randomness(seed, place), _memory_as_error(config):
+    with _own_torch_randomness(seed, place), _memory_as_error(config), keeping_freed_memory():
         sample = validation_sample(graph, config.training.max_valid_triples, seed)
         if len(sample) == 0:
             raise DataError(
@@ -267,7 +269,15 @@ def _prepare(
         step = NegativeSamplingStep(model, loss, regularizer, negatives, queries, generator, dense=dense)
     else:
         every = training.mode == "k_vs_all"
-        step = AllEntitiesStep(model, loss, regularizer, queries, generator, every_answer=every)
+        step = AllEntitiesStep(
+            model,
+            loss,
+            regularizer,
+            queries,
+            generator,
+            every_answer=every,
+            low_precision=low_precision(training.precision, device, graph.n_entities),
+        )
     max_steps = training.max_steps
     if training.max_epochs is not None:
         batch_size = min(training.batch_size, step.n)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kgtuner.losses.base import Answers, Loss
+from kgtuner.losses.base import Answers, Loss, ScoreGradient
 from kgtuner.losses.binary_cross_entropy import BCEAdversarial, BCEMean, BCESum
 from kgtuner.losses.cross_entropy import CrossEntropy
 from kgtuner.losses.margin_ranking import MarginRanking
@@ -15,4 +15,4 @@ LOSSES: dict[str, type[Loss]] = {
     "cross_entropy": CrossEntropy,
 }
 
-__all__ = ["LOSSES", "Answers", "Loss"]
+__all__ = ["LOSSES", "Answers", "Loss", "ScoreGradient"]

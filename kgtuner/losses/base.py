@@ -29,13 +29,40 @@ class Answers:
     weights: Tensor
 
 
+@dataclass(frozen=True)
+class ScoreGradient:
+    """A loss against all entities and its gradient with respect to the (b, n) scores, in two parts.
+
+    The gradient is `weights[:, None] * everywhere`, plus `at_answers` at the right answers. The right
+    answers stand apart because there the gradient is often a small difference, p - 1, that the low
+    precision of a large matrix would lose; and the weights do, because they scale a query for less.
+
+    Attributes:
+        loss: scalar.
+        everywhere: (b, n) in the memory and the precision of the scores, 0 at the right answers.
+        weights: (b,).
+        at_answers: (p,) in full precision, in the order of `Answers`.
+    """
+
+    loss: Tensor
+    everywhere: Tensor
+    weights: Tensor
+    at_answers: Tensor
+
+    def dense(self, answers: Answers) -> Tensor:
+        """The gradient as one (b, n) matrix, in the memory of `everywhere`."""
+        gradient = self.everywhere.mul_(self.weights[:, None])
+        gradient[answers.rows, answers.columns] = self.at_answers.to(gradient.dtype)
+        return gradient
+
+
 class Loss(abc.ABC):
     """How far scores are from putting true triples above false ones; lower is better.
 
-    `sampled` is differentiated by autograd: its inputs are small. `all_entities` returns the gradient
-    with respect to the scores itself, written by hand and in the place of the scores, because on
-    (batch, entities) numbers each pass that is saved counts. A test holds both against autograd of
-    the plain definition.
+    `sampled` is the definition with negatives, which autograd can differentiate. `all_entities` returns
+    the gradient with respect to the scores itself, written by hand and in the place of the scores,
+    because on (batch, entities) numbers each pass that is saved counts. A test holds both against
+    autograd of the plain definition.
     """
 
     SPACE: ClassVar[Mapping[str, Domain]] = {}
@@ -58,15 +85,25 @@ class Loss(abc.ABC):
             A scalar.
         """
 
-    def all_entities(self, scores: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
+    def sampled_gradient(
+        self, positive: Tensor, negative: Tensor, valid: Tensor | None, weights: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        """`sampled` with its gradient with respect to the scores; a loss may know a shorter way than autograd.
+
+        Returns:
+            The scalar loss, and its gradient at `positive` (b,) and at `negative` (b, n).
+        """
+        positive, negative = positive.detach().requires_grad_(), negative.detach().requires_grad_()
+        loss = self.sampled(positive, negative, valid, weights)
+        at_positive, at_negative = torch.autograd.grad(loss, (positive, negative))
+        return loss.detach(), at_positive, at_negative
+
+    def all_entities(self, scores: Tensor, answers: Answers) -> ScoreGradient:
         """The loss against all entities and its gradient with respect to the scores.
 
         Args:
-            scores: (b, n_entities); overwritten.
+            scores: (b, n_entities), perhaps in bfloat16; overwritten.
             answers: the right answers of the batch.
-
-        Returns:
-            A scalar, and the (b, n_entities) gradient, which uses the memory of `scores`.
         """
         raise NotImplementedError(f"{type(self).__name__} needs sampled negatives")  # kept out by the space
 

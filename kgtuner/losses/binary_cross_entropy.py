@@ -11,7 +11,7 @@ from torch.nn.functional import softplus
 
 from kgtuner.domains import Domain, Float
 from kgtuner.errors import ConfigError
-from kgtuner.losses.base import Answers, Loss, masked_mean, masked_sum, weighted
+from kgtuner.losses.base import Answers, Loss, ScoreGradient, masked_mean, masked_sum, weighted
 
 
 class BinaryCrossEntropy(Loss):
@@ -39,26 +39,29 @@ class BinaryCrossEntropy(Loss):
             losses = losses + (self.label_smoothing - spread) * positive - spread * reduce(negative, valid)
         return weighted(losses, weights)
 
-    def all_entities(self, scores: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
-        rows, columns = answers.rows, answers.columns
-        right = scores[rows, columns]
+    def all_entities(self, scores: Tensor, answers: Answers) -> ScoreGradient:
+        rows, columns, weights = answers.rows, answers.columns, answers.weights
+        full = weights.dtype
+        right = scores[rows, columns].to(full)
         n = scores.shape[1]
         negative_share = 1.0 if self.reduction == "sum" else 1.0 / n
         keep = 1.0 - self.label_smoothing
         spread = self.label_smoothing / n
         # Per query: sum over right answers of softplus(-s), the rest as negatives of softplus(s) * share.
-        everything = softplus(scores).sum(1) - spread * scores.sum(1)
-        losses = everything * negative_share
+        everything = softplus(scores).sum(1, dtype=full)
+        if spread:
+            everything = everything - spread * scores.sum(1, dtype=full)
         correction = softplus(right) * (1 - negative_share) - right * (
             keep + spread - spread * negative_share
         )
-        losses = losses.index_add(0, rows, correction)
+        losses = (everything * negative_share).index_add(0, rows, correction)
         # The gradient is sigmoid(s) - label, with the share on the negatives.
-        at_right = torch.sigmoid(right) - (keep + spread)
-        gradient = scores.sigmoid_().sub_(spread).mul_(negative_share)
-        gradient[rows, columns] = at_right
-        gradient.mul_(answers.weights[:, None])
-        return weighted(losses, answers.weights), gradient
+        at_right = (torch.sigmoid(right) - (keep + spread)) * weights[rows]
+        gradient = scores.sigmoid_()
+        if spread:
+            gradient.sub_(spread)
+        gradient[rows, columns] = 0
+        return ScoreGradient(weighted(losses, weights), gradient, weights * negative_share, at_right)
 
 
 class BCEMean(BinaryCrossEntropy):

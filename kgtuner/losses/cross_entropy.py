@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 
 from kgtuner.errors import ConfigError
-from kgtuner.losses.base import Answers, Loss, masked_sum, weighted
+from kgtuner.losses.base import Answers, Loss, ScoreGradient, masked_sum, weighted
 from kgtuner.losses.binary_cross_entropy import smoothing
 
 
@@ -42,22 +42,36 @@ class CrossEntropy(Loss):
             losses = losses - self.label_smoothing * (positive + masked_sum(negative, valid)) / count
         return weighted(losses, weights)
 
-    def all_entities(self, scores: Tensor, answers: Answers) -> tuple[Tensor, Tensor]:
+    def sampled_gradient(
+        self, positive: Tensor, negative: Tensor, valid: Tensor | None, weights: Tensor
+    ) -> tuple[Tensor, Tensor, Tensor]:
+        if self.label_smoothing or valid is not None:
+            return super().sampled_gradient(positive, negative, valid, weights)
+        top = torch.maximum(positive, negative.amax(1))
+        shares = negative.sub(top[:, None]).exp_()
+        own = (positive - top).exp_()
+        total = shares.sum(1).add_(own)
+        losses = total.log() + top - positive
+        scale = weights / total
+        return weighted(losses, weights), own.mul_(scale).sub_(weights), shares.mul_(scale[:, None])
+
+    def all_entities(self, scores: Tensor, answers: Answers) -> ScoreGradient:
         rows, columns = answers.rows, answers.columns
         weights = answers.weights if self.reduction == "mean" else torch.ones_like(answers.weights)
-        keep = 1.0 - self.label_smoothing
-        share = (keep / answers.counts)[rows]
-        right = scores[rows, columns]
-        average = scores.mean(1) if self.label_smoothing else None
+        full = weights.dtype
+        share = ((1.0 - self.label_smoothing) / answers.counts)[rows]
+        right = scores[rows, columns].to(full)
+        average = scores.mean(1, dtype=full) if self.label_smoothing else None
         # The probabilities come first, in place; the log of the total follows from one score and its probability.
-        top = scores.argmax(1, keepdim=True)
-        top_score = scores.gather(1, top).squeeze(1)
-        gradient = torch.softmax(scores, 1, out=scores)
-        log_total = top_score - gradient.gather(1, top).squeeze(1).log()
+        top = scores.amax(1).to(full)
+        probabilities = torch.softmax(scores, 1, out=scores)
+        log_total = top - probabilities.amax(1).to(full).log()
         losses = log_total.index_add(0, rows, -share * right)
+        at_answers = (right - log_total[rows]).exp() - share
         if average is not None:
+            spread = self.label_smoothing / scores.shape[1]
             losses = losses - self.label_smoothing * average
-            gradient.sub_(self.label_smoothing / scores.shape[1])
-        gradient.mul_(weights[:, None])
-        gradient.index_put_((rows, columns), -share * weights[rows], accumulate=True)
-        return weighted(losses, weights), gradient
+            probabilities.sub_(spread)
+            at_answers -= spread
+        probabilities[rows, columns] = 0
+        return ScoreGradient(weighted(losses, weights), probabilities, weights, at_answers * weights[rows])

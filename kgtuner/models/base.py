@@ -44,6 +44,8 @@ class Model(nn.Module, abc.ABC):
     """Whether scoring every entity for each training query is one matmul, so that 1vsAll pays."""
     DOT_PRODUCT: ClassVar[bool] = True
     """Whether a score is the dot product of query and candidate, so that gradients need no autograd."""
+    DISTANCE: ClassVar[bool] = False
+    """Whether a score falls with the difference of query and candidate alone, as `slope` knows."""
     DIMENSION_MULTIPLE: ClassVar[int] = 1
 
     def __init__(
@@ -117,7 +119,15 @@ class Model(nn.Module, abc.ABC):
         """
         if candidates.dim() == 2:
             return query @ candidates.T
-        return torch.bmm(candidates, query[:, :, None]).squeeze(2)
+        return torch.bmm(query[:, None, :], candidates.transpose(1, 2)).squeeze(1)
+
+    def slope(self, difference: Tensor) -> tuple[Tensor, Tensor]:
+        """For distance models: scores (...) and how they grow with the candidate, (..., width).
+
+        Args:
+            difference: (..., width), query minus candidate; overwritten by the second result.
+        """
+        raise NotImplementedError(f"{type(self).__name__} does not score by a distance")
 
     def transform_scores(self, scores: Tensor) -> Tensor:
         """What the loss sees of a score. Ranking never needs it: it must keep the order."""

@@ -30,6 +30,7 @@ class RotatE(Model):
     SPACE: ClassVar[Mapping[str, Domain]] = {"margin": Float(1.0, 24.0)}
     ALL_ENTITIES = False
     DOT_PRODUCT = False
+    DISTANCE = True
     DIMENSION_MULTIPLE = 2
 
     def __init__(self, *sizes: int, margin: float = 9.0, **options: Any) -> None:
@@ -58,3 +59,10 @@ class RotatE(Model):
 
     def score_candidates(self, query: Tensor, candidates: Tensor) -> Tensor:
         return self.margin - complex_distance(query, candidates)
+
+    def slope(self, difference: Tensor) -> tuple[Tensor, Tensor]:
+        re, im = difference.chunk(2, -1)
+        modulus = re.square().addcmul_(im, im).clamp_min_(1e-30).sqrt_()
+        re.div_(modulus)
+        im.div_(modulus)
+        return self.margin - modulus.sum(-1), difference

@@ -16,6 +16,11 @@ class RowGradient:
     """
 
     def __init__(self) -> None:
+        self._memory: Tensor | None = None
+        self.clear()
+
+    def clear(self) -> None:
+        """Forget all contributions, but keep the memory they were stacked in."""
         self._ids: list[Tensor] = []
         self._index: list[Tensor] = []
         self._weights: list[Tensor] = []
@@ -46,13 +51,21 @@ class RowGradient:
         sorted_ids, order = torch.cat(self._ids).sort(stable=True)
         index = torch.cat(self._index)[order]
         weights = torch.cat(self._weights)[order]
-        sources = torch.cat(self._sources)
+        sources = self._stacked()
         if dense_rows is not None:
-            every = torch.arange(dense_rows, device=sorted_ids.device)
-            offsets = torch.searchsorted(sorted_ids, every)
+            counts = torch.bincount(sorted_ids, minlength=dense_rows)
+            offsets = counts.cumsum(0) - counts
             return None, embedding_bag(index, sources, offsets, mode="sum", per_sample_weights=weights)
         first = torch.ones_like(sorted_ids, dtype=torch.bool)
         torch.ne(sorted_ids[1:], sorted_ids[:-1], out=first[1:])
         offsets = first.nonzero().squeeze(1)
         summed = embedding_bag(index, sources, offsets, mode="sum", per_sample_weights=weights)
         return sorted_ids[offsets], summed
+
+    def _stacked(self) -> Tensor:
+        """All source vectors (n, width), in memory that the next step uses again."""
+        like = self._sources[0]
+        memory = self._memory
+        if memory is None or len(memory) < self._n_sources or memory.dtype != like.dtype:
+            memory = self._memory = like.new_empty(self._n_sources, like.shape[1])
+        return torch.cat(self._sources, out=memory[: self._n_sources])

@@ -155,16 +155,29 @@ def test_all_entities_loss_and_its_hand_written_gradient(name: str, options: dic
     scores = drawn(3, 7).requires_grad_()
     expected = plain_all_entities(name, options, scores, ROWS, COLUMNS, WEIGHTS)
     (gradient,) = torch.autograd.grad(expected, scores)
-    loss, by_hand = LOSSES[name](**options).all_entities(scores.detach().clone(), answers())
-    torch.testing.assert_close(loss, expected.detach(), rtol=1e-12, atol=0)
-    torch.testing.assert_close(by_hand, gradient, rtol=1e-9, atol=1e-14)
+    by_hand = LOSSES[name](**options).all_entities(scores.detach().clone(), answers())
+    torch.testing.assert_close(by_hand.loss, expected.detach(), rtol=1e-12, atol=0)
+    torch.testing.assert_close(by_hand.dense(answers()), gradient, rtol=1e-9, atol=1e-14)
+
+
+@pytest.mark.parametrize(("name", "options"), [v for v, _ in ALL_ENTITIES], ids=[i for _, i in ALL_ENTITIES])
+def test_scores_in_bfloat16_change_the_gradient_by_their_rounding_only(
+    name: str, options: dict[str, Any]
+) -> None:
+    rounded = drawn(3, 7).bfloat16()
+    exact = LOSSES[name](**options).all_entities(rounded.double(), answers())
+    low = LOSSES[name](**options).all_entities(rounded.clone(), answers())
+    assert low.at_answers.dtype == torch.double
+    torch.testing.assert_close(low.loss, exact.loss, rtol=0.01, atol=0)
+    torch.testing.assert_close(low.at_answers, exact.at_answers, rtol=0.01, atol=0.002)
+    torch.testing.assert_close(low.everywhere.double(), exact.everywhere, rtol=0.01, atol=1e-4)
 
 
 @pytest.mark.parametrize(("name", "options"), [v for v, _ in ALL_ENTITIES], ids=[i for _, i in ALL_ENTITIES])
 def test_gradient_takes_the_memory_of_the_scores(name: str, options: dict[str, Any]) -> None:
     scores = drawn(3, 7)
-    _, gradient = LOSSES[name](**options).all_entities(scores, answers())
-    assert gradient.data_ptr() == scores.data_ptr()
+    gradient = LOSSES[name](**options).all_entities(scores, answers())
+    assert gradient.everywhere.data_ptr() == scores.data_ptr()
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
@@ -179,10 +192,11 @@ def test_extreme_scores_against_all_entities_stay_finite(
         torch.ones(3, dtype=dtype),
         torch.full((3,), 1 / 3, dtype=dtype),
     )
-    loss, gradient = LOSSES[name](**options).all_entities(scores, given)
-    assert torch.isfinite(loss)
-    assert torch.isfinite(gradient).all()
-    assert loss > 1000  # the first two answers are as wrong as can be
+    at = LOSSES[name](**options).all_entities(scores, given)
+    assert torch.isfinite(at.loss)
+    assert torch.isfinite(at.everywhere).all()
+    assert torch.isfinite(at.at_answers).all()
+    assert at.loss > 1000  # the first two answers are as wrong as can be
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
