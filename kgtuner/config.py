@@ -82,6 +82,8 @@ class TrainingConfig:
 
 
 COMPONENTS = ("model", "loss", "regularizer", "negatives", "optimizer")
+MODEL_OPTIONS = ("dimension", "inverse_relations", "dropout", "initializer", "initializer_scale")
+"""What every model has, so that it means the same for another one."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -162,18 +164,14 @@ class TrialConfig:
     def updated(self, changes: Assignment) -> TrialConfig:
         """A copy with some dotted names set, e.g. `config.updated({"model.dimension": 500})`.
 
-        Giving a section another `name` drops the options of the old part.
+        Giving a section another `name` drops the options of the old part; a model keeps `MODEL_OPTIONS`.
         """
         nested = self.to_mapping()
         for dotted, value in changes.items():
             section, key = _section_and_key(dotted)
-            if (
-                key == "name"
-                and section in nested
-                and nested[section].get("name") != value
-                and section != "model"
-            ):
-                nested[section] = {}
+            if key == "name" and section in nested and nested[section].get("name") != value:
+                kept = MODEL_OPTIONS if section == "model" else ()
+                nested[section] = {name: nested[section][name] for name in kept if name in nested[section]}
         for dotted, value in changes.items():
             section, key = _section_and_key(dotted)
             nested.setdefault(section, {})[key] = value

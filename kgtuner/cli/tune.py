@@ -13,13 +13,16 @@ from kgtuner.cli.outcome import INTERRUPTED, Outcome, hint_when_interrupted
 from kgtuner.errors import ConfigError, RunError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from rich.console import Console
 
     from kgtuner.tuning.result import TuneResult
 
 DEFAULT_MODEL = "complex"
 SETTINGS = (
-    "model", "budget", "trials", "seed", "output", "metric", "space", "stage_one_share", "device", "threads",
+    "model", "budget", "trials", "seed", "output", "metric", "space", "algorithm", "two_stages", "stage_one_share",
+    "subgraph_ratio", "max_steps", "device", "threads",
 )  # fmt: skip
 
 EPILOG = """\
@@ -58,6 +61,7 @@ def add(commands: Any) -> None:
     parser.add_argument(
         "--space", help="broad (default), reduced, full, or a YAML file that narrows one of them"
     )
+    parser.add_argument("--algorithm", metavar="NAME", help="how to propose: rf_bore (default) or random")
     parser.add_argument("--seed", type=whole(0), metavar="N", help="decides all that is random (default 0)")
     parser.add_argument("--output", metavar="FOLDER", help="the run folder (default runs/<graph>-<model>)")
     parser.add_argument(
@@ -65,6 +69,25 @@ def add(commands: Any) -> None:
         type=share,
         metavar="SHARE",
         help="share of the budget for the first stage (default 0.5)",
+    )
+    parser.add_argument(
+        "--subgraph-ratio",
+        type=share,
+        metavar="SHARE",
+        help="share of the entities in the first stage's subgraph (default 0.2)",
+    )
+    parser.add_argument(
+        "--one-stage",
+        dest="two_stages",
+        action="store_const",
+        const=False,
+        help="search on the full graph only",
+    )
+    parser.add_argument(
+        "--max-steps",
+        type=whole(1),
+        metavar="N",
+        help="upper limit of the optimiser steps of any trial (default 20000, on the full graph 100000)",
     )
     parser.add_argument("--device", help="auto (default), cpu, cuda or cuda:1")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads of a training")
@@ -77,6 +100,9 @@ def run(args: argparse.Namespace) -> Outcome:
         return _resume(args, settings)
     if args.graph is None:
         raise ConfigError("a graph to tune on is missing: a data set, a folder or a file; or --resume RUN")
+    first_stage = [name for name in ("stage_one_share", "subgraph_ratio") if name in settings]
+    if "two_stages" in settings and first_stage:
+        raise ConfigError(f"--one-stage has no first stage: leave out {_options(first_stage)}")
     models = settings.get("model", DEFAULT_MODEL).split(",")
     settings.setdefault("output", os.path.join("runs", folder_name(graph_name(args.graph), *models)))
     _refuse_used(settings["output"])
@@ -94,8 +120,7 @@ def run(args: argparse.Namespace) -> Outcome:
 
 def _resume(args: argparse.Namespace, settings: dict[str, Any]) -> Outcome:
     if args.graph is not None or settings:
-        extra = ["the graph"] * (args.graph is not None)
-        extra += [f"--{name.replace('_', '-')}" for name in settings]
+        extra = ["the graph"] * (args.graph is not None) + [_options(settings)] * bool(settings)
         raise ConfigError(f"--resume takes all settings from the run folder: leave out {', '.join(extra)}")
 
     from kgtuner.report.display import watching
@@ -118,6 +143,13 @@ def _outcome(result: TuneResult, graph: str | None) -> Outcome:
         show_tuning(result, console, graph=graph)
 
     return Outcome(result.to_mapping(), show, INTERRUPTED if result.stopped_by == "interrupted" else 0)
+
+
+def _options(settings: Iterable[str]) -> str:
+    """Settings as the options that give them."""
+    return ", ".join(
+        "--one-stage" if name == "two_stages" else f"--{name.replace('_', '-')}" for name in settings
+    )
 
 
 def _refuse_used(output: str) -> None:

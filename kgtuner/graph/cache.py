@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from kgtuner.errors import DataError, RunError
+from kgtuner.files import reason
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.graph.names import PackedNames, pack
 from kgtuner.types import SPLITS
@@ -44,7 +45,7 @@ def save(graph: KnowledgeGraph, folder: Path) -> None:
                 os.rename(folder, Path(workplace) / "old")
             os.rename(fresh, folder)
     except OSError as error:
-        raise RunError(f"cannot save {graph.name} to {folder}: {error.strerror or error}") from error
+        raise RunError(f"cannot save {graph.name} to {folder}: {reason(error)}") from error
 
 
 def load(folder: Path, *, verify: bool = True) -> KnowledgeGraph:

@@ -64,7 +64,8 @@ class Model(nn.Module, abc.ABC):
             raise ConfigError(unknown("model.inverse_relations", inverse_relations, INVERSE_RELATIONS))
         if initializer not in INITIALIZERS:
             raise ConfigError(unknown("model.initializer", initializer, INITIALIZERS))
-        if not isinstance(dimension, int) or dimension < 1 or dimension % self.DIMENSION_MULTIPLE:
+        whole = isinstance(dimension, int) and not isinstance(dimension, bool)
+        if not whole or dimension < 1 or dimension % self.DIMENSION_MULTIPLE:
             raise ConfigError(
                 f"model.dimension must be a positive multiple of {self.DIMENSION_MULTIPLE} "
                 f"for {type(self).__name__}, got {dimension!r}"

@@ -25,7 +25,7 @@ class NegativeSampler(abc.ABC):
     SPACE: ClassVar[Mapping[str, Domain]] = {"num_negatives": Choices((32, 128, 512, 2048), ordered=True)}
 
     def __init__(self, *, num_negatives: int = 128, filtered: bool = True) -> None:
-        if not isinstance(num_negatives, int) or num_negatives < 1:
+        if not isinstance(num_negatives, int) or isinstance(num_negatives, bool) or num_negatives < 1:
             raise ConfigError(
                 f"negatives.num_negatives must be a whole number of at least 1, got {num_negatives!r}"
             )

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 
 from kgtuner.errors import RunError
+from kgtuner.files import replacing
+from kgtuner.training.parameters import write_tensors
 from kgtuner.training.trainer import CurvePoint, Progress, Trainer
 
 FORMAT = 1
@@ -25,6 +25,9 @@ def save_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> N
         path: a .safetensors file.
         trainer: between two steps.
         identity: what must be equal to go on from here: graph, configuration, seed.
+
+    Raises:
+        RunError: when it cannot be written, as on a full disk; the checkpoint before it is kept.
     """
     model, optimizer, batches = trainer.model, trainer.optimizer, trainer.batches
     tensors: dict[str, torch.Tensor] = {f"model.{k}": v for k, v in model.state_dict().items()}
@@ -43,17 +46,8 @@ def save_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> N
         "early_stopping": asdict(trainer.early_stopping),
         "progress": asdict(trainer.progress),
     }
-    partial = path.with_suffix(".partial")
-    try:
-        save_file(
-            {name: value.detach().contiguous().cpu() for name, value in tensors.items()},
-            partial,
-            metadata={"kgtuner": json.dumps(state)},
-        )
-        os.replace(partial, path)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise RunError(f"cannot write the checkpoint {path}: {error}; free some space and resume") from None
+    with replacing(path) as partial:
+        write_tensors(partial, tensors, {"kgtuner": json.dumps(state)})
 
 
 def load_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> None:

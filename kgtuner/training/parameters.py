@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import os
+import re
+from collections.abc import Mapping
 from pathlib import Path
 
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
+from torch import Tensor
 
 from kgtuner.errors import RunError
+from kgtuner.files import replacing
 from kgtuner.models import Model
 
 
@@ -18,14 +22,8 @@ def save_parameters(model: Model, path: Path, fingerprint: str) -> None:
     Raises:
         RunError: when the file cannot be written, as on a full disk.
     """
-    partial = path.with_name(path.name + ".partial")
-    tensors = {name: value.detach().cpu().contiguous() for name, value in model.state_dict().items()}
-    try:
-        save_file(tensors, partial, metadata={"graph": fingerprint})
-        os.replace(partial, path)
-    except (OSError, SafetensorError) as error:
-        partial.unlink(missing_ok=True)
-        raise RunError(f"cannot write {path}: {error}; free some space and resume") from None
+    with replacing(path) as partial:
+        write_tensors(partial, model.state_dict(), {"graph": fingerprint})
 
 
 def load_parameters(model: Model, path: Path, fingerprint: str) -> None:
@@ -48,3 +46,19 @@ def load_parameters(model: Model, path: Path, fingerprint: str) -> None:
         model.load_state_dict(tensors)
     except RuntimeError:
         raise RunError(f"{path} does not fit its configuration; it was trained with another one") from None
+
+
+def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
+    """Write a .safetensors file.
+
+    Raises:
+        OSError: when it cannot be written; safetensors has an error of its own with the system's in its text.
+    """
+    plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    try:
+        save_file(plain, path, metadata=metadata)
+    except SafetensorError as error:
+        number = re.search(r"os error ([0-9]+)", str(error))
+        if number is None:
+            raise
+        raise OSError(int(number[1]), os.strerror(int(number[1]))) from None

@@ -30,7 +30,7 @@ def low_precision(precision: Precision, device: torch.device, n_entities: int) -
 
 def _multiplies_in_bf16(device: torch.device) -> bool:
     if device.type == "cuda":
-        return torch.cuda.is_bf16_supported(including_emulation=False)
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
     try:
         features = torch.cpu.get_capabilities()
     except AttributeError:  # torch before 2.10

@@ -48,7 +48,7 @@ class RowGradient:
 
         With `dense_rows` given, None and the gradient of the whole table, (dense_rows, width).
         """
-        sorted_ids, order = torch.cat(self._ids).sort(stable=True)
+        sorted_ids, order = torch.cat(self._ids).int().sort(stable=True)  # twice as fast as int64
         index = torch.cat(self._index)[order]
         weights = torch.cat(self._weights)[order]
         sources = self._stacked()
@@ -60,7 +60,7 @@ class RowGradient:
         torch.ne(sorted_ids[1:], sorted_ids[:-1], out=first[1:])
         offsets = first.nonzero().squeeze(1)
         summed = embedding_bag(index, sources, offsets, mode="sum", per_sample_weights=weights)
-        return sorted_ids[offsets], summed
+        return sorted_ids[offsets].long(), summed
 
     def _stacked(self) -> Tensor:
         """All source vectors (n, width), in memory that the next step uses again."""

@@ -20,7 +20,6 @@ from kgtuner.regularizers import Regularizer
 from kgtuner.training.queries import FalseNegatives, TrainingQueries
 from kgtuner.training.row_gradient import RowGradient
 
-
 GATHERED_NUMBERS = 1 << 19
 """Numbers gathered at once: 2 MB in float32."""
 

@@ -55,6 +55,7 @@ def tune(
     algorithm: str = "rf_bore",
     two_stages: bool = True,
     stage_one_share: float = 0.5,
+    subgraph_ratio: float = 0.2,
     device: str = "auto",
     threads: int | None = None,
     max_steps: int | None = None,
@@ -75,6 +76,7 @@ def tune(
         algorithm: a name from `SAMPLERS`.
         two_stages: False to search on the full graph only.
         stage_one_share: share of the budget for the subgraph.
+        subgraph_ratio: share of the entities that the subgraph is sampled to have.
         device: "auto", "cpu", "cuda", …
         threads: CPU threads of a training; None for one.
         max_steps: upper limit of the optimiser steps of any trial.
@@ -96,6 +98,7 @@ def tune(
         algorithm=algorithm,
         two_stages=two_stages,
         stage_one_share=stage_one_share,
+        subgraph_ratio=subgraph_ratio,
         device=device,
         threads=threads,
         max_steps=max_steps,
@@ -114,19 +117,9 @@ def tune(
     folder.create()
     folder.lock()
     try:
-        graph.save(folder.graph)
-        folder.write(
-            "run.json",
-            {
-                "format": FORMAT,
-                "kind": "tune",
-                "graph": graph.name,
-                "fingerprint": graph.fingerprint,
-                "settings": settings.to_mapping(),
-                "environment": environment(),
-                "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
-            },
-        )
+        with folder.all_or_nothing():
+            graph.save(folder.graph)
+            folder.write("run.json", _tuning_record(settings, graph))
         return _carry_out(folder, settings, graph, observer or Silent(), clock)
     finally:
         folder.unlock()
@@ -234,9 +227,10 @@ def train(
     folder.lock()
     try:
         if not folder.exists:
-            graph.save(folder.graph)
-            folder.write_text("best.yaml", "# kgtuner train GRAPH --config best.yaml\n" + config.to_yaml())
-            folder.write("run.json", _training_record(config, graph, seed))
+            with folder.all_or_nothing():
+                graph.save(folder.graph)
+                folder.write_text("best.yaml", "# kgtuner train GRAPH --config best.yaml\n" + config.to_yaml())
+                folder.write("run.json", _training_record(config, graph, seed))
         result = run_experiment(
             config,
             graph,
@@ -376,6 +370,18 @@ def _check(settings: TuneSettings) -> None:
 
 def _graph(graph: GraphLike, seed: int) -> KnowledgeGraph:
     return graph if isinstance(graph, KnowledgeGraph) else resolve_graph(str(graph), seed=seed)
+
+
+def _tuning_record(settings: TuneSettings, graph: KnowledgeGraph) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "kind": "tune",
+        "graph": graph.name,
+        "fingerprint": graph.fingerprint,
+        "settings": settings.to_mapping(),
+        "environment": environment(),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
 
 
 def _training_record(config: TrialConfig, graph: KnowledgeGraph, seed: int) -> dict[str, Any]:

@@ -19,11 +19,15 @@ import fcntl
 import json
 import os
 import platform
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
 from kgtuner.errors import RunError
+from kgtuner.files import replacing
 
 FORMAT = 1
 LIBRARIES = ("torch", "numpy", "scikit-learn", "optuna")
@@ -44,6 +48,7 @@ class RunFolder:
         self.trials = self.path / "trials.csv"
         self.checkpoint = self.path / "checkpoint.safetensors"
         self._lock: IO[str] | None = None
+        self._found: set[str] = set()
 
     @property
     def exists(self) -> bool:
@@ -58,11 +63,29 @@ class RunFolder:
         """
         try:
             self.path.mkdir(parents=True, exist_ok=True)
+            self._found = set(os.listdir(self.path))
             self.models.mkdir(exist_ok=True)
         except OSError as error:
             raise RunError(
                 f"cannot make the run folder {self.path}: {error.strerror}; choose another --output"
             ) from None
+
+    @contextmanager
+    def all_or_nothing(self) -> Iterator[None]:
+        """Take away what was written since `create` if the beginning of a run fails or is interrupted.
+
+        Else the folder would be neither a run to go on with nor free for a new one.
+        """
+        try:
+            yield
+        except BaseException:
+            for name in set(os.listdir(self.path)) - self._found:
+                item = self.path / name
+                shutil.rmtree(item, ignore_errors=True) if item.is_dir() else item.unlink(missing_ok=True)
+            if not self._found:
+                with suppress(OSError):  # somebody works or looks in it: an empty folder is as good as none
+                    self.path.rmdir()
+            raise
 
     def lock(self) -> None:
         """Keep other processes out until this one ends.
@@ -95,14 +118,8 @@ class RunFolder:
 
     def write_text(self, name: str, text: str) -> None:
         """As `write`, for any text."""
-        target = self.path / name
-        partial = target.with_name(name + ".partial")
-        try:
+        with replacing(self.path / name) as partial:
             partial.write_text(text, encoding="utf-8")
-            os.replace(partial, target)
-        except OSError as error:
-            partial.unlink(missing_ok=True)
-            raise RunError(f"cannot write {target}: {error.strerror}; free some space and resume") from None
 
     def read(self, name: str) -> dict[str, Any]:
         """Read a small JSON file.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime
-import os
 import shutil
 import time
 from dataclasses import dataclass
@@ -18,6 +17,7 @@ from kgtuner.errors import TrialFailed
 from kgtuner.execution.local import LocalWorker
 from kgtuner.execution.storage import RESULT, TrialStore, fail, finish, storage_errors, value_of
 from kgtuner.execution.tasks import EvaluateTask, TrainTask, Validated
+from kgtuner.files import replacing
 from kgtuner.tuning.events import (
     Event,
     Note,
@@ -247,9 +247,8 @@ class TuningRun:
         self.folder.write_text("best.yaml", header + config.to_yaml())
         model = self.model_path(trial.number)
         if model.exists():
-            partial = self.folder.best_model.with_name("best.safetensors.partial")
-            shutil.copyfile(model, partial)
-            os.replace(partial, self.folder.best_model)
+            with replacing(self.folder.best_model) as partial:
+                shutil.copyfile(model, partial)
 
 
 def objective_of(result: dict[str, Any], metric: str) -> float:

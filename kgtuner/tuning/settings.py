@@ -47,6 +47,8 @@ class TuneSettings:
             raise ConfigError("give at least one model, got none")
         if not 0 < self.stage_one_share < 1:
             raise ConfigError(f"stage_one_share must be between 0 and 1, got {self.stage_one_share}")
+        if not 0 < self.subgraph_ratio <= 1:
+            raise ConfigError(f"subgraph_ratio must be above 0 and at most 1, got {self.subgraph_ratio}")
         if self.threads is not None and self.threads < 1:
             raise ConfigError(f"threads must be at least 1, got {self.threads}")
         if self.max_steps is not None and self.max_steps < 1:
