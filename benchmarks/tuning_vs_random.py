@@ -23,8 +23,13 @@ from kgtuner.tuning.budget import parse_seconds
 
 ARMS: dict[str, dict[str, Any]] = {
     "two_stage": {},
-    "random_full_space": {"algorithm": "random", "two_stages": False, "space": "full"},
-    "random_reduced_space": {"algorithm": "random", "two_stages": False, "space": "reduced"},
+    "random_full_space": {"algorithm": "random", "two_stages": False, "space": "full", "try_default": False},
+    "random_reduced_space": {
+        "algorithm": "random",
+        "two_stages": False,
+        "space": "reduced",
+        "try_default": False,
+    },
 }
 
 

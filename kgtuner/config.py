@@ -158,7 +158,7 @@ class TrialConfig:
 
     def to_yaml(self) -> str:
         return yaml.dump(
-            self.to_mapping(), Dumper=_Dumper, sort_keys=False, allow_unicode=True, default_flow_style=None
+            self.to_mapping(), Dumper=_Dumper, sort_keys=False, allow_unicode=False, default_flow_style=None
         )
 
     def updated(self, changes: Assignment) -> TrialConfig:

@@ -121,7 +121,8 @@ def run(
         seed: decides start values, batches, negatives and dropout.
         metric: what validation maximises, e.g. "mrr".
         device: "auto" takes a CUDA device if there is one, else the CPU.
-        checkpoint: a .safetensors file; if it exists, training goes on from it.
+        checkpoint: a .safetensors file; if it exists, training goes on from it. It is written now and then
+            and at the end, so that a training can be taken up again with higher limits.
         on_validation: called after each validation.
         clock: seconds that only grow.
 
@@ -150,7 +151,8 @@ def run(
         def after_validation(point: CurvePoint) -> None:
             nonlocal last_saved
             on_validation(point)
-            if checkpoint is not None and clock() - last_saved >= CHECKPOINT_SECONDS:
+            due = trainer.ending or clock() - last_saved >= CHECKPOINT_SECONDS
+            if checkpoint is not None and due:
                 save_checkpoint(checkpoint, trainer, identity)
                 last_saved = clock()
 
@@ -299,8 +301,17 @@ def _prepare(
         clock,
     )
     settings = config.to_mapping()
-    for limit in ("max_steps", "max_epochs", "max_seconds", "patience"):
-        settings["training"].pop(limit)  # a training may go on longer than it was first meant to
+    # A training may go on longer than it was first meant to, and then validate less often.
+    limits = (
+        "max_steps",
+        "max_epochs",
+        "max_seconds",
+        "patience",
+        "validate_every",
+        "validate_every_seconds",
+    )
+    for limit in limits:
+        settings["training"].pop(limit)
     return trainer, settings
 
 

@@ -52,8 +52,8 @@ def main(argv: Sequence[str] | None = None) -> int:
         return BROKEN_PIPE
     except SystemExit as end:  # after --help and --version
         return end.code if isinstance(end.code, int) else 0
-    except KeyboardInterrupt:
-        return _fail("interrupted", INTERRUPTED, as_json)
+    except KeyboardInterrupt as interruption:
+        return _fail(str(interruption) or "interrupted", INTERRUPTED, as_json)
     except KGTunerError as error:
         _show_traceback()
         return _fail(str(error), error.exit_code, as_json)

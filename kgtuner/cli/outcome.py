@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import math
 import os
-import sys
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -43,7 +42,7 @@ def hint_when_interrupted(output: str, hint: str) -> Iterator[None]:
         yield
     except KeyboardInterrupt:
         if os.path.exists(os.path.join(output, "run.json")):
-            print(f"kgtuner: {output} is kept; {hint}", file=sys.stderr)
+            raise KeyboardInterrupt(f"interrupted; {output} is kept; {hint}") from None
         raise
 
 

@@ -39,7 +39,7 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--metric", help="what validation looks for (default mrr)")
     parser.add_argument("--device", help="auto (default), cpu, cuda or cuda:1")
-    parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads (default 1)")
 
 
 def run(args: argparse.Namespace) -> Outcome:
@@ -52,13 +52,17 @@ def run(args: argparse.Namespace) -> Outcome:
     output = settings.setdefault("output", os.path.join("runs", name))
 
     from kgtuner.report.display import validation_line
+    from kgtuner.report.text import printable
     from kgtuner.tuning.api import train
 
     def on_validation(point: CurvePoint) -> None:
         print(validation_line(point, settings.get("metric", "mrr")), file=sys.stderr, flush=True)
 
+    def on_note(message: str) -> None:
+        print(printable(message), file=sys.stderr, flush=True)
+
     with hint_when_interrupted(output, "give the same command again to go on"):
-        result = train(args.graph, **settings, on_validation=on_validation)
+        result = train(args.graph, **settings, on_validation=on_validation, on_note=on_note)
 
     def show(console: Console) -> None:
         from kgtuner.report.tables import show_training

@@ -90,7 +90,7 @@ def add(commands: Any) -> None:
         help="upper limit of the optimiser steps of any trial (default 20000, on the full graph 100000)",
     )
     parser.add_argument("--device", help="auto (default), cpu, cuda or cuda:1")
-    parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads of a training")
+    parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads of a training (default 1)")
 
 
 def run(args: argparse.Namespace) -> Outcome:
@@ -127,7 +127,8 @@ def _resume(args: argparse.Namespace, settings: dict[str, Any]) -> Outcome:
     from kgtuner.tuning.api import resume
     from kgtuner.tuning.run_folder import RunFolder
 
-    metric = RunFolder(args.resume).read("run.json").get("settings", {}).get("metric", "mrr")
+    asked_for = RunFolder(args.resume).read("run.json").get("settings")
+    metric = asked_for.get("metric", "mrr") if isinstance(asked_for, dict) else "mrr"
     with (
         hint_when_interrupted(args.resume, _how_to_resume(args.resume)),
         watching(sys.stderr, metric) as observer,
@@ -154,9 +155,12 @@ def _options(settings: Iterable[str]) -> str:
 
 def _refuse_used(output: str) -> None:
     """Say early, before a large graph is read, that there is something at `output`."""
-    if os.path.exists(os.path.join(output, "run.json")):
+    from kgtuner.tuning.run_folder import RunFolder
+
+    folder = RunFolder(output)
+    if folder.exists:
         raise RunError(f"{output} holds a run already; {_how_to_resume(output)}, or choose another --output")
-    if os.path.lexists(output) and not (os.path.isdir(output) and not os.listdir(output)):
+    if not folder.free:
         raise RunError(f"{output} exists and is not a run of KGTuner; choose another --output")
 
 

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from multiprocessing import resource_tracker
 from typing import Any
 
 from kgtuner import errors
@@ -38,7 +41,8 @@ class LocalWorker:
         self._process = self._context.Process(
             target=serve, args=(theirs,), daemon=True, name="kgtuner-worker"
         )
-        self._process.start()
+        with _unheard_by_children():
+            self._process.start()
         theirs.close()
 
     def run(
@@ -110,6 +114,20 @@ class LocalWorker:
         if code == -9:
             return "the worker was killed (signal 9), most often because the machine ran out of memory"
         return f"the worker ended unexpectedly with exit code {code}"
+
+
+@contextmanager
+def _unheard_by_children() -> Iterator[None]:
+    """Start processes that never see Ctrl-C, which reaches the whole group; here it counts a moment later.
+
+    A worker that ignores it once it runs would still answer with a traceback while it imports.
+    """
+    resource_tracker.ensure_running()  # started in here it would unblock the signal
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _error(message: Failed) -> KGTunerError:

@@ -132,4 +132,4 @@ def _kept(attributes: Mapping[str, Any]) -> dict[str, Any]:
 
 def _write_ahead(connection: Any, record: Any) -> None:
     connection.execute("PRAGMA journal_mode=WAL")
-    connection.execute("PRAGMA synchronous=NORMAL")
+    connection.execute("PRAGMA synchronous=FULL")  # NORMAL could lose the last trials in a power cut

@@ -18,6 +18,7 @@ class TrainTask:
         seed, metric, device: as in `kgtuner.experiment.run`.
         threads: CPU threads of this training.
         save_to: where the best parameters go (.safetensors), None to drop them.
+        checkpoint: where the whole state goes (.safetensors); if it exists, training goes on from it.
     """
 
     graph: Path
@@ -27,6 +28,7 @@ class TrainTask:
     device: str
     threads: int
     save_to: Path | None = None
+    checkpoint: Path | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

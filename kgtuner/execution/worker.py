@@ -62,7 +62,15 @@ def _train(task: TrainTask, graph: KnowledgeGraph, connection: Connection) -> di
         connection.send(Validated(point.step, point.seconds, point.metric))
 
     config = TrialConfig.from_mapping(task.config)
-    result = run(config, graph, seed=task.seed, metric=task.metric, device=task.device, on_validation=report)
+    result = run(
+        config,
+        graph,
+        seed=task.seed,
+        metric=task.metric,
+        device=task.device,
+        checkpoint=task.checkpoint,
+        on_validation=report,
+    )
     if task.save_to is not None:
         save_parameters(result.model, task.save_to, graph.fingerprint)
     return result.to_mapping()

@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 LINE_EVERY = 30.0
 """Least seconds between two plain lines about the progress of one trial."""
 
+NOTES = 8
+"""Notes on the live display, the latest ones."""
+
 SHOWN = ("model.name", "model.dimension", "loss.name", "training.mode", "training.batch_size")
 """Hyper-parameters that stand beside a running trial."""
 
@@ -156,7 +159,7 @@ class LiveDisplay:
             rows.append(("best", f"{best} (trial {standing.best_trial}, on validation)"))
         if standing.trial is not None:
             rows.append((f"trial {standing.trial.number}", self._running(standing.trial, since)))
-        rows += [("note", note) for note in self.notes[-3:]]
+        rows += [("note", note) for note in self.notes[-NOTES:]]
         for title, value in rows:
             table.add_row(Text(title, style="bold"), Text(value))
         return table

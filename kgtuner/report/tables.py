@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import shlex
 from collections.abc import Mapping, Sequence
@@ -12,6 +13,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from kgtuner.errors import KGTunerError
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.report.text import metric_title, metric_value, printable, setting
 from kgtuner.tuning.budget import format_seconds
 from kgtuner.tuning.events import STAGE_TITLES
@@ -25,6 +28,8 @@ if TYPE_CHECKING:
 
 BEST_TRIALS = 4
 REPORTED = ("mrr", "hits_at_1", "hits_at_3", "hits_at_10", "mean_rank")
+TRIPLES = 100
+"""Triples of a split among which a question is looked for that can be printed as it is."""
 RELATIONS = 20
 """Relations in the table of an evaluation, the most frequent ones; `--json` has all."""
 
@@ -33,15 +38,16 @@ def show_tuning(result: TuneResult, console: Console, *, graph: str | None = Non
     """Everything a user wants to know at the end of tuning; `graph` is what was typed for the graph."""
     if result.trials["value"].notna().any():
         _section(console, "Best configurations", best_trials(result.trials, result.metric))
+    found, default = _trained_for(result.trials)
     if result.test is not None:
-        columns = {"best found": result.test.overall.to_mapping()}
+        columns = {found: result.test.overall.to_mapping()}
         if result.default_test is not None:
-            columns["default configuration"] = result.default_test.overall.to_mapping()
+            columns[default] = result.default_test.overall.to_mapping()
         _section(console, "Test triples", metrics_table(columns))
     else:
-        columns = {"best found": result.best_metrics}
+        columns = {found: result.best_metrics}
         if result.default_metrics is not None:
-            columns["default configuration"] = result.default_metrics
+            columns[default] = result.default_metrics
         _section(
             console,
             "Validation triples (the test triples are ranked once, at the end)",
@@ -69,7 +75,7 @@ def show_training(result: TrainResult, console: Console) -> None:
     _section(console, "Training", _pairs(cost))
     if result.output is not None:
         _section(console, "Where everything lies", places_table(result.output))
-        _section(console, "Next", Text(f"kgtuner evaluate {_quoted(result.output)} --split test"))
+        _section(console, "Next", Text("\n".join(ask_commands(result.output))))
 
 
 def show_evaluation(evaluation: Evaluation, console: Console) -> None:
@@ -165,6 +171,19 @@ def best_trials(trials: Any, metric: str) -> Table:
     return table
 
 
+def _trained_for(trials: Any) -> tuple[str, str]:
+    """Titles of the best and the default configuration that say how long each was trained."""
+    done = trials[trials["value"].notna()]
+    full = done[done["stage"] == "full"]
+    best = full if len(full) else done
+    default = full[full["default"].eq(True)] if "default" in full.columns else full.iloc[:0]
+    titles = []
+    for title, rows in (("best found", best), ("default configuration", default)):
+        seconds = rows.sort_values("value", ascending=False, kind="stable")["seconds"].head(1).tolist()
+        titles.append(f"{title} ({format_seconds(seconds[0])} of training)" if seconds else title)
+    return titles[0], titles[1]
+
+
 def metrics_table(columns: Mapping[str, Mapping[str, Any]]) -> Table:
     """One row a metric, one column for each of `columns`; the better of two is bold."""
     table = _table("", *columns)
@@ -207,13 +226,35 @@ def next_commands(result: TuneResult, graph: str | None) -> list[str]:
     place = _quoted(result.output)
     if result.stopped_by == "interrupted":
         return [f"kgtuner tune --resume {place}"]
-    commands = [f"kgtuner evaluate {place} --split test"]
-    commands.append(f"kgtuner predict {place} --head NAME --relation NAME -k 10")
+    commands = ask_commands(result.output)
     if graph is not None:
         commands.append(
             f"kgtuner train {_quoted(graph)} --config {_quoted(result.output / 'best.yaml')} --seed 1"
         )
     return commands
+
+
+def ask_commands(output: Path) -> list[str]:
+    """How to evaluate the model of a run, and how to ask it about a triple that it was not trained on."""
+    place = _quoted(output)
+    commands = [f"kgtuner evaluate {place} --split test"]
+    try:
+        graph = KnowledgeGraph.load(output / "graph", verify=False)
+    except KGTunerError:  # a result without its folder has nobody to ask
+        return commands
+    for head, relation, _ in itertools.chain(
+        graph.test[:TRIPLES], graph.valid[:TRIPLES], graph.train[:TRIPLES]
+    ):
+        names = {"head": graph.entities[int(head)], "relation": graph.relations[int(relation)]}
+        if all(name == printable(name) for name in names.values()):
+            asked = " ".join(_option(part, name) for part, name in names.items())
+            return [*commands, f"kgtuner predict {place} {asked} -k 10"]
+    return commands
+
+
+def _option(name: str, value: str) -> str:
+    """An option that is read as such whatever its value begins with."""
+    return f"--{name}{'=' if value.startswith('-') else ' '}{shlex.quote(value)}"
 
 
 def _trial_title(row: Mapping[str, Any]) -> str:

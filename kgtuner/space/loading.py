@@ -61,6 +61,11 @@ def load_space(spec: str | Path, models: Sequence[str], *, all_entities: bool = 
         raise ConfigError(f"{spec}: {error}") from None
 
 
+def named_parameters(spec: str | Path) -> frozenset[str]:
+    """The parameters that a user's own file names; none for a preset."""
+    return frozenset() if str(spec) in PRESETS else frozenset(_layers(spec)[-1][1])
+
+
 def _layers(spec: str | Path) -> list[tuple[str, Mapping[str, Any]]]:
     """What the base says, then what the file itself says, each with its name for errors."""
     if str(spec) in PRESETS:

@@ -5,9 +5,11 @@ from __future__ import annotations
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import load_file
 
+from kgtuner.files import full_disk_told
 from kgtuner.models import Model
+from kgtuner.training.parameters import write_tensors
 
 IN_MEMORY_BYTES = 2 << 30
 """Models above this size keep their best parameters in a file, if there is a folder for it."""
@@ -28,7 +30,8 @@ class BestParameters:
     def set(self, state: dict[str, torch.Tensor]) -> None:
         """Copy parameters given by name."""
         if self._file is not None:
-            save_file({name: value.contiguous() for name, value in state.items()}, self._file)
+            with full_disk_told(self._file):
+                write_tensors(self._file, state)
             self._copy = {}
         elif self._copy is None:
             self._copy = {name: value.detach().clone() for name, value in state.items()}

@@ -94,6 +94,10 @@ class Trainer:
         limits: when to validate and when to stop.
         best: keeps the best parameters.
         clock: seconds that only grow.
+
+    Attributes:
+        progress: where the training stands.
+        ending: whether the validation being reported is the last one.
     """
 
     def __init__(
@@ -116,6 +120,7 @@ class Trainer:
         self.best = best
         self.clock = clock
         self.progress = Progress()
+        self.ending = False
         self.layers = {
             name: p for name, p in model.named_parameters() if name not in ("entities", "relations")
         }
@@ -183,6 +188,7 @@ class Trainer:
                 stopped_by = "patience"
             if stopped_by is None and self._out_of_time(validation_seconds):
                 stopped_by = "max_seconds"  # one more step would need one more validation
+            self.ending = stopped_by is not None
             on_validation(point)
         self.model.eval()
         self.best.restore(self.model)

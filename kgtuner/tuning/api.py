@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 from typing import Any
@@ -17,24 +17,26 @@ from kgtuner.defaults import default_config
 from kgtuner.errors import ConfigError, RunError
 from kgtuner.evaluation.evaluator import Evaluation, evaluate_split
 from kgtuner.evaluation.metrics import METRICS
-from kgtuner.execution.storage import RESULT
+from kgtuner.execution.storage import RESULT, storage_errors
 from kgtuner.experiment import check, pick_device
 from kgtuner.experiment import run as run_experiment
+from kgtuner.files import full_disk_told
 from kgtuner.graph.catalog import resolve_graph
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import MODELS, Model
 from kgtuner.prediction import LinkPredictor
 from kgtuner.registry import lookup, unknown
 from kgtuner.search.samplers import SAMPLERS
-from kgtuner.space.loading import load_space
+from kgtuner.space.loading import PRESETS, load_space
 from kgtuner.training.parameters import save_parameters
 from kgtuner.training.trainer import CurvePoint
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.events import Observer, Silent
 from kgtuner.tuning.loading import load_predictor, load_tuned
+from kgtuner.tuning.problems import problems
 from kgtuner.tuning.result import TuneResult, best_trial, stage_summaries, trial_table
 from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
-from kgtuner.tuning.running import DEFAULT, StagePlan, TuningRun
+from kgtuner.tuning.running import DEFAULT, StagePlan, TuningRun, found_config
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.tuning.two_stage import two_stage
 from kgtuner.types import SPLITS, Clock, Split
@@ -59,6 +61,7 @@ def tune(
     device: str = "auto",
     threads: int | None = None,
     max_steps: int | None = None,
+    try_default: bool = True,
     observer: Observer | None = None,
     clock: Clock = time.monotonic,
 ) -> TuneResult:
@@ -80,6 +83,7 @@ def tune(
         device: "auto", "cpu", "cuda", …
         threads: CPU threads of a training; None for one.
         max_steps: upper limit of the optimiser steps of any trial.
+        try_default: False leaves the default configuration out, to compare searches with each other.
         observer: told of everything that happens.
         clock: seconds that only grow.
 
@@ -102,6 +106,7 @@ def tune(
         device=device,
         threads=threads,
         max_steps=max_steps,
+        try_default=try_default,
     )
     _check(settings)
     graph = _graph(graph, seed)
@@ -109,18 +114,18 @@ def tune(
         empty = "valid" if len(graph.valid) == 0 else "test"
         raise ConfigError(f"{graph.name} has an empty {empty} split; give one file or frame to have it split")
     folder = RunFolder(output if output is not None else Path("runs") / f"{graph.name}-{'-'.join(models)}")
-    if folder.exists:
-        raise RunError(
-            f"{folder.path} holds a run already; go on with it by: kgtuner tune --resume {folder.path}, "
-            "or choose another --output"
-        )
+    _require_no_run(folder)
     folder.create()
     folder.lock()
     try:
+        _require_no_run(folder)  # again: now nobody else can begin one
         with folder.all_or_nothing():
             graph.save(folder.graph)
+            if settings.space not in PRESETS:
+                folder.write_text(folder.space.name, Path(settings.space).read_text(encoding="utf-8"))
             folder.write("run.json", _tuning_record(settings, graph))
-        return _carry_out(folder, settings, graph, observer or Silent(), clock)
+        settings = _with_own_space(folder, settings)
+        return _carry_out(folder, settings, graph, observer or Silent(), clock, problems(graph))
     finally:
         folder.unlock()
 
@@ -139,7 +144,7 @@ def resume(
     run = folder.read("run.json")
     if run.get("kind") != "tune":
         raise RunError(f"{output} is a single training; go on with it by: kgtuner train … --output {output}")
-    settings = TuneSettings.from_mapping(run["settings"])
+    settings = _with_own_space(folder, TuneSettings.from_mapping(run.get("settings", {})))
     _check(settings)
     if (folder.path / "results.json").exists() and folder.read("results.json").get(
         "stopped_by"
@@ -148,6 +153,11 @@ def resume(
     folder.lock()
     try:
         graph = KnowledgeGraph.load(folder.graph)
+        if graph.fingerprint != run.get("fingerprint"):
+            raise RunError(
+                f"{folder.graph} is not the graph that the run in {folder.path} began with; "
+                "restore it or start a new run"
+            )
         return _carry_out(folder, settings, graph, observer or Silent(), clock)
     finally:
         folder.unlock()
@@ -182,6 +192,7 @@ def train(
     device: str = "auto",
     threads: int | None = None,
     on_validation: Callable[[CurvePoint], None] = lambda point: None,
+    on_note: Callable[[str], None] = lambda message: None,
 ) -> TrainResult:
     """Train one configuration.
 
@@ -194,13 +205,12 @@ def train(
         metric: what validation maximises.
         device, threads: as for `tune`.
         on_validation: called after each validation.
+        on_note: called with each problem of the graph, such as test triples that stand in train.
 
     Raises:
         ConfigError, DataError, RunError: before anything is trained.
         TrialFailed: when the training ends without a result.
     """
-    import torch
-
     if config is None:
         lookup("model", model, MODELS)
         config = default_config(model)
@@ -210,17 +220,19 @@ def train(
     pick_device(device)
     if metric not in METRICS:
         raise ConfigError(unknown("metric", metric, METRICS))
+    if threads is not None and threads < 1:
+        raise ConfigError(f"threads must be at least 1, got {threads}")
     graph = _graph(graph, seed)
-    if threads is not None:
-        torch.set_num_threads(threads)
     if output is None:
-        result = run_experiment(
-            config, graph, seed=seed, metric=metric, device=device, on_validation=on_validation
-        )
+        _tell(problems(graph), on_note)
+        with _threads(threads or 1):
+            result = run_experiment(
+                config, graph, seed=seed, metric=metric, device=device, on_validation=on_validation
+            )
         return TrainResult(result.to_mapping(), None, LinkPredictor(result.model, graph))
     folder = RunFolder(output)
     if folder.exists:
-        _require_same_training(folder, config, graph, seed)
+        _require_same_training(folder, config, graph, seed, metric)
         if (folder.path / "results.json").exists():
             return TrainResult(folder.read("results.json"), folder.path, load_predictor(folder.path))
     folder.create()
@@ -229,17 +241,21 @@ def train(
         if not folder.exists:
             with folder.all_or_nothing():
                 graph.save(folder.graph)
-                folder.write_text("best.yaml", "# kgtuner train GRAPH --config best.yaml\n" + config.to_yaml())
-                folder.write("run.json", _training_record(config, graph, seed))
-        result = run_experiment(
-            config,
-            graph,
-            seed=seed,
-            metric=metric,
-            device=device,
-            checkpoint=folder.checkpoint,
-            on_validation=on_validation,
-        )
+                folder.write_text(
+                    "best.yaml", "# kgtuner train GRAPH --config best.yaml\n" + config.to_yaml()
+                )
+                folder.write("run.json", _training_record(config, graph, seed, metric))
+        _tell(problems(graph), on_note)
+        with _threads(threads or 1):
+            result = run_experiment(
+                config,
+                graph,
+                seed=seed,
+                metric=metric,
+                device=device,
+                checkpoint=folder.checkpoint,
+                on_validation=on_validation,
+            )
         save_parameters(result.model, folder.best_model, graph.fingerprint)
         folder.write("results.json", result.to_mapping())
         folder.checkpoint.unlink(missing_ok=True)
@@ -258,7 +274,7 @@ def evaluate(
 
     Args:
         run: a run folder, a result, a predictor, or a model (then give its graph).
-        graph: needed with a model only.
+        graph: needed with a model only, of which just the sizes can be compared with it.
         split: "test" or "valid".
 
     Raises:
@@ -278,6 +294,11 @@ def evaluate(
         run = run.load_model()
     elif isinstance(run, TrainResult):
         run = run.model
+    if graph is not None and graph.fingerprint != run.graph.fingerprint:
+        raise RunError(
+            f"the model was trained on another graph than the {graph.name} given; "
+            "give the graph it was trained on, or none"
+        )
     return evaluate_split(run.model, graph or run.graph, chosen)
 
 
@@ -297,23 +318,33 @@ def load_run(path: str | Path) -> TuneResult | TrainResult:
 
 
 def _carry_out(
-    folder: RunFolder, settings: TuneSettings, graph: KnowledgeGraph, observer: Observer, clock: Clock
+    folder: RunFolder,
+    settings: TuneSettings,
+    graph: KnowledgeGraph,
+    observer: Observer,
+    clock: Clock,
+    notes: Sequence[str] = (),
 ) -> TuneResult:
     """Search until the budget is spent, then evaluate on test, once."""
-    run = TuningRun(folder, settings, observer, clock)
-    stopped_by = "budget" if settings.budget.trials is None else "trials"
-    try:
-        with _terminated_as_interrupted():
-            try:
-                two_stage(run, graph)
-                result = _conclude(run, stopped_by, evaluate_test=True)
-            except KeyboardInterrupt:
-                run.worker.stop(kill=True)
-                run.end_stage()
-                run.note("Interrupted; what was found so far is kept.")
-                result = _conclude(run, "interrupted", evaluate_test=False)
-    finally:
-        run.close(kill=True)
+    with storage_errors(folder.study), full_disk_told(folder.path):
+        return _searched(TuningRun(folder, settings, observer, clock), graph, notes)
+
+
+def _searched(run: TuningRun, graph: KnowledgeGraph, notes: Sequence[str]) -> TuneResult:
+    stopped_by = "budget" if run.settings.budget.trials is None else "trials"
+    with _interrupted_once() as ignore_more:
+        try:
+            _tell(notes, run.note)
+            two_stage(run, graph)
+            result = _conclude(run, stopped_by, evaluate_test=True)
+        except KeyboardInterrupt:
+            ignore_more()
+            run.worker.stop(kill=True)
+            run.end_stage()
+            result = _conclude(run, "interrupted", evaluate_test=False)
+            run.note("Interrupted; what was found so far is kept.")
+        finally:
+            run.close(kill=True)
     return result
 
 
@@ -330,17 +361,17 @@ def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneRe
             f"no trial has finished in {run.folder.path}; see {run.folder.log}, or give a larger budget"
         )
     plan = StagePlan("full", run.folder.graph, None, None, run.settings.threads or 1)
+    run.publish_best(chosen)  # first: whatever happens on test, what was found can be used
     test = default_test = None
     if evaluate_test and best is not None:
         test = run.evaluate(plan, best, "test")
         if default is not None:
             default_test = test if default.number == best.number else run.evaluate(plan, default, "test")
-    run.publish_best(chosen)
     table = trial_table(run.store)
     run.folder.write_text("trials.csv", table.to_csv(index=False))
     result = TuneResult(
         output=run.folder.path,
-        best_config=TrialConfig.from_mapping(chosen.user_attrs[RESULT]["config"]),
+        best_config=found_config(chosen),
         best_metrics=chosen.user_attrs[RESULT]["valid"],
         test=None if test is None else Evaluation.from_mapping(test),
         default_test=None if default_test is None else Evaluation.from_mapping(default_test),
@@ -384,40 +415,102 @@ def _tuning_record(settings: TuneSettings, graph: KnowledgeGraph) -> dict[str, A
     }
 
 
-def _training_record(config: TrialConfig, graph: KnowledgeGraph, seed: int) -> dict[str, Any]:
+def _training_record(config: TrialConfig, graph: KnowledgeGraph, seed: int, metric: str) -> dict[str, Any]:
     return {
         "format": FORMAT,
         "kind": "train",
         "graph": graph.name,
         "fingerprint": graph.fingerprint,
         "seed": seed,
+        "metric": metric,
         "config": config.to_mapping(),
         "environment": environment(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
 
 
-def _require_same_training(folder: RunFolder, config: TrialConfig, graph: KnowledgeGraph, seed: int) -> None:
+def _require_no_run(folder: RunFolder) -> None:
+    if folder.exists:
+        raise RunError(
+            f"{folder.path} holds a run already; go on with it by: kgtuner tune --resume {folder.path}, "
+            "or choose another --output"
+        )
+
+
+def _with_own_space(folder: RunFolder, settings: TuneSettings) -> TuneSettings:
+    """The settings with a user's space taken from the run folder, whatever became of the original file."""
+    if settings.space in PRESETS:
+        return settings
+    if not folder.space.exists():
+        raise RunError(
+            f"{folder.path} is damaged: {folder.space.name}, the copy of {settings.space}, is missing; "
+            "restore it or start a new run"
+        )
+    return replace(settings, space=str(folder.space))
+
+
+def _require_same_training(
+    folder: RunFolder, config: TrialConfig, graph: KnowledgeGraph, seed: int, metric: str
+) -> None:
     there = folder.read("run.json")
-    wanted = {"kind": "train", "fingerprint": graph.fingerprint, "seed": seed, "config": config.to_mapping()}
+    wanted = {
+        "kind": "train",
+        "fingerprint": graph.fingerprint,
+        "seed": seed,
+        "metric": metric,
+        "config": config.to_mapping(),
+    }
     for key, value in wanted.items():
         if there.get(key) != value:
             what = {"kind": "kind of run", "fingerprint": "graph", "config": "configuration"}.get(key, key)
             raise RunError(f"{folder.path} holds a run with another {what}; choose another --output")
 
 
+def _tell(messages: Sequence[str], listener: Callable[[str], None]) -> None:
+    for message in messages:
+        listener(message)
+
+
 @contextmanager
-def _terminated_as_interrupted() -> Iterator[None]:
-    """Let SIGTERM end a run as Ctrl-C does."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def _threads(count: int) -> Iterator[None]:
+    """Let torch compute with so many CPU threads, and with as many as before afterwards."""
+    import torch
 
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        raise KeyboardInterrupt
-
-    before = signal.signal(signal.SIGTERM, interrupt)
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        torch.set_num_threads(before)
+
+
+@contextmanager
+def _interrupted_once() -> Iterator[Callable[[], None]]:
+    """Let the first SIGINT or SIGTERM end a run, and ignore those after it while the run concludes.
+
+    A handler that the program has set for one of the two stays as it is, and so does everything outside of
+    the main thread, where signals do not arrive.
+
+    Yields:
+        What makes later signals ignored if an interruption came in another way.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    standard = (signal.SIG_DFL, signal.default_int_handler)
+    ours = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) in standard]
+
+    def ignore_more() -> None:
+        for each in ours:
+            signal.signal(each, signal.SIG_IGN)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        ignore_more()
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, interrupt) for each in ours}
+    try:
+        yield ignore_more
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import psutil
+import torch
+
 from kgtuner.config import TrialConfig
 
 DIMENSIONS = (100, 200, 500, 1000, 2000)
@@ -40,6 +43,14 @@ class Measured:
     seconds_per_query: float
     epochs_to_best: float
     steps_to_best: int
+
+
+def free_memory(device: str) -> float:
+    """Free bytes of the device a training would run on. The CUDA branch has not been measured."""
+    if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()):
+        free, _ = torch.cuda.mem_get_info(None if device in ("auto", "cuda") else device)
+        return float(free)
+    return float(psutil.virtual_memory().available)
 
 
 def raised(

@@ -12,6 +12,7 @@ from kgtuner.config import TrialConfig
 from kgtuner.evaluation.evaluator import Evaluation
 from kgtuner.execution.storage import REASON, RESULT, TrialStore, value_of
 from kgtuner.tuning.running import DEFAULT
+from kgtuner.types import INTERRUPTED
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ class TuneResult:
     Attributes:
         output: the run folder.
         best_config: the configuration with the best full-graph validation; best of stage one when an
-            interruption left nothing better.
+            interruption left nothing better. As in best.yaml, without the limits of its trial.
         best_metrics: its metrics on validation (on the subgraph's validation in that last case).
         test: its metrics on test; None when the run was interrupted.
         default_test: what the default configuration reached on test in its own trial of the same run.
@@ -110,7 +111,7 @@ def _row(stage: str, trial: FrozenTrial) -> dict[str, Any]:
     return {
         "stage": stage,
         "number": trial.number,
-        "state": "failed" if value is None else "stopped" if cut else "complete",
+        "state": _state(trial, value, cut=cut),
         "default": bool(trial.user_attrs.get(DEFAULT, False)),
         "value": value,
         "reason": trial.user_attrs.get(REASON),
@@ -121,6 +122,12 @@ def _row(stage: str, trial: FrozenTrial) -> dict[str, Any]:
     }
 
 
+def _state(trial: FrozenTrial, value: float | None, *, cut: bool) -> str:
+    if value is not None:
+        return "stopped" if cut else "complete"
+    return "interrupted" if trial.user_attrs.get(INTERRUPTED) else "failed"
+
+
 def best_trial(trials: list[FrozenTrial]) -> FrozenTrial | None:
     """The trial with the largest value, None when none has one."""
     finished = [trial for trial in trials if value_of(trial) is not None]
@@ -128,12 +135,12 @@ def best_trial(trials: list[FrozenTrial]) -> FrozenTrial | None:
 
 
 def stage_summaries(store: TrialStore, seconds: dict[str, float]) -> list[dict[str, Any]]:
-    """Time, trials and failures of each stage that began."""
+    """Time, trials and failures of each stage that began; a trial that was cut off from outside is neither."""
     summaries = []
     for stage in STAGES:
         trials = store.trials(stage)
         if trials or stage in seconds:
-            done = [trial for trial in trials if trial.state.is_finished()]
+            done = [t for t in trials if t.state.is_finished() and not t.user_attrs.get(INTERRUPTED)]
             failed = sum(value_of(trial) is None for trial in done)
             summaries.append(
                 {"stage": stage, "seconds": seconds.get(stage, 0.0), "trials": len(done), "failed": failed}

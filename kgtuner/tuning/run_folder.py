@@ -1,6 +1,7 @@
 """The one folder in which everything about a run lies.
 
 run.json                what was asked for; versions, hardware, seed
+space.yaml              a copy of the user's own space, where there is one
 state.json              budget used so far
 graph/                  the graph, binary
 subgraph/graph/         the subgraph, binary, with entity_ids.npy and relation_ids.npy beside it
@@ -30,6 +31,12 @@ from kgtuner.errors import RunError
 from kgtuner.files import replacing
 
 FORMAT = 1
+BEGINNING = {"graph", "models", "lock", "space.yaml", "best.yaml", "run.json"}
+"""What is in the folder when a run begins, all of it or nothing."""
+
+WORKPLACE = ".graph."
+"""How the names of folders begin in which a graph is written before it takes its place."""
+
 LIBRARIES = ("torch", "numpy", "scikit-learn", "optuna")
 
 
@@ -42,6 +49,7 @@ class RunFolder:
         self.subgraph = self.path / "subgraph"
         self.study = self.path / "study.sqlite"
         self.models = self.path / "models"
+        self.space = self.path / "space.yaml"
         self.log = self.path / "log.txt"
         self.best_config = self.path / "best.yaml"
         self.best_model = self.path / "best.safetensors"
@@ -54,6 +62,19 @@ class RunFolder:
     def exists(self) -> bool:
         """Whether a run was begun here."""
         return (self.path / "run.json").exists()
+
+    @property
+    def free(self) -> bool:
+        """Whether a run can begin here: nothing is there, or what a run left that was killed as it began."""
+        if not os.path.lexists(self.path):
+            return True
+        if not self.path.is_dir() or self.exists:
+            return False
+        names = set(os.listdir(self.path))
+        begun = "lock" in names or names == {"models"}  # in the order of `create` and `lock`
+        ours = all(n in BEGINNING or n.startswith(WORKPLACE) or n.endswith(".partial") for n in names)
+        trained = (self.models.is_dir() and any(self.models.iterdir())) or self.best_model.exists()
+        return not names or (begun and ours and not trained)
 
     def create(self) -> None:
         """Make the folder.
@@ -76,12 +97,17 @@ class RunFolder:
 
         Else the folder would be neither a run to go on with nor free for a new one.
         """
+        for stale in self.path.glob(f"{WORKPLACE}*"):  # of a process that was killed: we hold the lock
+            shutil.rmtree(stale, ignore_errors=True)
         try:
             yield
         except BaseException:
-            for name in set(os.listdir(self.path)) - self._found:
+            for name in BEGINNING - self._found:
                 item = self.path / name
-                shutil.rmtree(item, ignore_errors=True) if item.is_dir() else item.unlink(missing_ok=True)
+                if item.is_dir():
+                    shutil.rmtree(item, ignore_errors=True)
+                else:
+                    item.unlink(missing_ok=True)
             if not self._found:
                 with suppress(OSError):  # somebody works or looks in it: an empty folder is as good as none
                     self.path.rmdir()

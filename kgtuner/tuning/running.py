@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime
+import math
 import shutil
 import time
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -12,12 +14,12 @@ from typing import Any
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
-from kgtuner.config import TrialConfig
-from kgtuner.errors import TrialFailed
+from kgtuner.config import TrainingConfig, TrialConfig
+from kgtuner.errors import RunError, TrialFailed
 from kgtuner.execution.local import LocalWorker
 from kgtuner.execution.storage import RESULT, TrialStore, fail, finish, storage_errors, value_of
 from kgtuner.execution.tasks import EvaluateTask, TrainTask, Validated
-from kgtuner.files import replacing
+from kgtuner.files import reason, replacing
 from kgtuner.tuning.events import (
     Event,
     Note,
@@ -36,13 +38,25 @@ DEFAULT = "default"
 """Attribute of the trial that trains the default configuration."""
 
 AGAIN = "again"
-"""Attribute of the trial that trains another one's configuration for longer: that trial's number."""
+"""Attribute of a trial that goes on where another one stopped: that trial's number."""
 
 STATE_SECONDS = 2.0
 """Seconds between notes of the budget used, so that a kill loses no more than that."""
 
-START_SECONDS = 0.7
-"""What a training costs around its own clock: loading, indexing, writing the model."""
+GRACE_SECONDS = 5.0
+"""How far past the end of its stage a trial may run before it is stopped by force."""
+
+
+TRIAL_LIMITS = (
+    "max_steps",
+    "max_epochs",
+    "max_seconds",
+    "validate_every",
+    "validate_every_seconds",
+    "max_valid_triples",
+    "patience",
+)
+"""Training settings that a trial has from the budget; they say nothing about what was found."""
 
 
 @dataclass(frozen=True)
@@ -81,24 +95,39 @@ class TuningRun:
         self.settings = settings
         self.observer = observer
         self.clock = clock
-        self.store = TrialStore(folder.study)
-        self.worker = LocalWorker(clock)
         self.budget_seconds = settings.budget.seconds
         self.stage_seconds: dict[str, float] = {}
         self.peak_rss_mb = 0.0
         self.full_training_seconds = 0.0
         self._used_before = 0.0
         if (folder.path / "state.json").exists():
-            state = folder.read("state.json")
-            self._used_before = float(state["elapsed"])
-            self.stage_seconds = dict(state["stage_seconds"])
-            self.budget_seconds = state["budget_seconds"]
-            self.peak_rss_mb = float(state["peak_rss_mb"])
-            self.full_training_seconds = float(state["full_training_seconds"])
+            self._take_up(folder.read("state.json"))
+        self.store = TrialStore(folder.study)
+        self.worker = LocalWorker(clock)
         self._began = clock()
         self._stage: Stage | None = None
         self._stage_began = 0.0
         self._state_written = -STATE_SECONDS
+
+    def _take_up(self, state: dict[str, Any]) -> None:
+        """Go on from what `save_state` wrote.
+
+        Raises:
+            RunError: when it is not that.
+        """
+        try:
+            budget = state["budget_seconds"]
+            self._used_before = float(state["elapsed"])
+            self.stage_seconds = {stage: float(spent) for stage, spent in state["stage_seconds"].items()}
+            self.budget_seconds = None if budget is None else float(budget)
+            self.peak_rss_mb = float(state["peak_rss_mb"])
+            self.full_training_seconds = float(state["full_training_seconds"])
+            if not 0 <= self._used_before < math.inf:
+                raise ValueError(f"elapsed is {self._used_before}")
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
+            raise RunError(
+                f"{self.folder.path / 'state.json'} is damaged ({error!r}); restore it or start a new run"
+            ) from None
 
     @property
     def elapsed(self) -> float:
@@ -112,10 +141,23 @@ class TuningRun:
 
     def notify(self, event: Event) -> None:
         """Tell the observer and the log."""
-        now = datetime.datetime.now().isoformat(timespec="seconds")
-        with open(self.folder.log, "a", encoding="utf-8") as log:
-            log.write(f"{now} {self.elapsed:9.1f}s {event}\n")
+        self.log(str(event))
         self.observer.notify(event, self.elapsed, self.remaining)
+
+    def log(self, text: str) -> None:
+        """Write to the log only.
+
+        Raises:
+            RunError: when it cannot be written.
+        """
+        now = datetime.datetime.now().isoformat(timespec="seconds")
+        try:
+            with open(self.folder.log, "a", encoding="utf-8") as log:
+                log.write(f"{now} {self.elapsed:9.1f}s {text}\n")
+        except OSError as error:
+            raise RunError(
+                f"cannot write {self.folder.log}: {reason(error)}; make it writable, or free some space, and resume"
+            ) from None
 
     def note(self, message: str) -> None:
         self.notify(Note(message))
@@ -153,9 +195,18 @@ class TuningRun:
         self.save_state(force=True)
 
     def train(
-        self, plan: StagePlan, study: Study, trial: Trial, config: TrialConfig
+        self,
+        plan: StagePlan,
+        study: Study,
+        trial: Trial,
+        config: TrialConfig,
+        checkpoint: Path | None = None,
     ) -> dict[str, Any] | None:
         """Train one trial in the worker and keep its result or its failure.
+
+        Args:
+            plan, study, trial, config: what to train, where it is kept.
+            checkpoint: where its whole state is kept; if it exists, the training goes on from there.
 
         Returns:
             What the training reported, None when it failed.
@@ -173,6 +224,7 @@ class TuningRun:
             device=self.settings.device,
             threads=plan.threads,
             save_to=self.model_path(number) if keeps_model else None,
+            checkpoint=checkpoint,
         )
         limit = config.training.max_seconds
 
@@ -184,13 +236,13 @@ class TuningRun:
                 task,
                 on_validation=progress,
                 on_wait=self.save_state,
-                give_up_after=None if limit is None else 1.5 * limit + 30,
+                give_up_after=self._patience(plan, limit),
             )
         except TrialFailed as error:
             with storage_errors(self.folder.study):
                 fail(study, trial, error.reason, str(error))
-            for note in getattr(error, "__notes__", []):
-                self.note(note)
+            for traceback in getattr(error, "__notes__", []):
+                self.log(traceback)
             self.notify(
                 TrialEnded(stage, number, None, f"{error.reason}: {error}", self.elapsed - began, False)
             )
@@ -209,8 +261,20 @@ class TuningRun:
         self.notify(TrialEnded(stage, number, value, None, self.elapsed - began, is_best))
         return result
 
+    def _patience(self, plan: StagePlan, limit: float | None) -> float | None:
+        """Seconds after which a silent trial is given up: it looks at its clock only between steps."""
+        if limit is None:
+            return None
+        patience = 1.5 * limit + 30
+        if plan.ends_at is not None:
+            patience = min(patience, max(limit, plan.ends_at - self.elapsed) + GRACE_SECONDS)
+        return patience
+
     def model_path(self, number: int) -> Path:
         return (self.folder.models / f"trial-{number}.safetensors").absolute()
+
+    def checkpoint_path(self, number: int) -> Path:
+        return (self.folder.models / f"checkpoint-{number}.safetensors").absolute()
 
     def evaluate(self, plan: StagePlan, trial: FrozenTrial, split: str) -> dict[str, Any]:
         """Rank a split with the parameters of a finished full-graph trial."""
@@ -231,24 +295,49 @@ class TuningRun:
         self.worker.stop(kill=kill)
         self.store.close()
 
+    def root(self, study: Study, trial: FrozenTrial) -> int:
+        """The number of the trial with which a training began that perhaps went on in others."""
+        while AGAIN in trial.user_attrs:
+            trial = study.get_trials(deepcopy=False)[trial.user_attrs[AGAIN]]
+        return trial.number
+
+    def drop_checkpoints(self, keep: Collection[Path] = ()) -> None:
+        for file in self.folder.models.glob("checkpoint-*.safetensors*"):
+            if file.absolute() not in keep:
+                file.unlink(missing_ok=True)
+
     def _drop_other_models(self, study: Study) -> None:
-        """Keep the parameters of the best trial and of the default configuration only."""
+        """Keep the parameters of the best trial and of the default configuration, and the best two's checkpoints."""
         finished = [t for t in study.get_trials(deepcopy=False) if value_of(t) is not None]
         keep = {max(finished, key=lambda t: value_of(t) or 0.0).number}
         keep |= {t.number for t in finished if t.user_attrs.get(DEFAULT)}
         for file in self.folder.models.glob("trial-*.safetensors"):
             if file.absolute() not in {self.model_path(number) for number in keep}:
                 file.unlink(missing_ok=True)
+        best_first = sorted(finished, key=lambda t: -(value_of(t) or 0.0))
+        roots = list(dict.fromkeys(self.root(study, trial) for trial in best_first))
+        self.drop_checkpoints({self.checkpoint_path(number) for number in roots[:2]})
 
     def publish_best(self, trial: FrozenTrial) -> None:
         """Write best.yaml, and best.safetensors where the trial trained on the full graph."""
-        config = TrialConfig.from_mapping(trial.user_attrs[RESULT]["config"])
-        header = "# kgtuner train GRAPH --config best.yaml\n"
-        self.folder.write_text("best.yaml", header + config.to_yaml())
+        result = trial.user_attrs[RESULT]
+        header = (
+            "# kgtuner train GRAPH --config best.yaml\n"
+            f"# Found in a trial of {result['seconds']:.1f} s and {result['steps']} steps; "
+            "its limits are left out here.\n"
+        )
+        self.folder.write_text("best.yaml", header + found_config(trial).to_yaml())
         model = self.model_path(trial.number)
         if model.exists():
             with replacing(self.folder.best_model) as partial:
                 shutil.copyfile(model, partial)
+
+
+def found_config(trial: FrozenTrial) -> TrialConfig:
+    """The configuration of a finished trial for a training of its own: without the limits of the trial."""
+    defaults = TrainingConfig()
+    config = TrialConfig.from_mapping(trial.user_attrs[RESULT]["config"])
+    return config
 
 
 def objective_of(result: dict[str, Any], metric: str) -> float:

@@ -26,6 +26,7 @@ class TuneSettings:
         device: "auto", "cpu", "cuda", "cuda:1", …
         threads: CPU threads of a training; None for one.
         max_steps: upper limit of the optimiser steps of any trial, None for the protocol's own.
+        try_default: whether the default configuration is a trial of each stage.
     """
 
     models: tuple[str, ...]
@@ -41,6 +42,7 @@ class TuneSettings:
     device: str = "auto"
     threads: int | None = None
     max_steps: int | None = None
+    try_default: bool = True
 
     def __post_init__(self) -> None:
         if not self.models:
@@ -53,6 +55,8 @@ class TuneSettings:
             raise ConfigError(f"threads must be at least 1, got {self.threads}")
         if self.max_steps is not None and self.max_steps < 1:
             raise ConfigError(f"max_steps must be at least 1, got {self.max_steps}")
+        if not self.try_default and self.budget.full_trainings is not None:
+            raise ConfigError("a budget in full trainings needs the default configuration; give it in time")
         if self.seed < 0:
             raise ConfigError(f"seed must not be negative, got {self.seed}")
 

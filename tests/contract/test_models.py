@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 from typing import Any
 
@@ -9,6 +10,7 @@ import pytest
 import torch
 from torch import Tensor
 
+from kgtuner.config import MODEL_OPTIONS
 from kgtuner.errors import ConfigError
 from kgtuner.models import MODELS, Model
 from kgtuner.models.base import INITIALIZERS
@@ -300,6 +302,7 @@ def test_gradient_at_distance_zero_is_finite(name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "options", "message"),
     [
+        ("distmult", {"dimension": True}, "model.dimension must be a positive multiple of 1 .*, got True"),
         ("complex", {"dimension": 7}, "model.dimension must be a positive multiple of 2 for ComplEx, got 7"),
         ("autosf", {"dimension": 6}, "multiple of 4"),
         ("distmult", {"dimension": 0}, "got 0"),
@@ -322,3 +325,12 @@ def test_bad_option_is_refused_with_what_would_be_right(
 ) -> None:
     with pytest.raises(ConfigError, match=message):
         MODELS[name](2, 1, **{"dimension": 8, **options})
+
+
+def test_every_model_has_the_options_that_a_change_of_model_keeps() -> None:
+    sizes = ("self", "n_entities", "n_relations")
+    assert sorted(MODEL_OPTIONS) == sorted(set(inspect.signature(Model.__init__).parameters) - set(sizes))
+    for model in MODELS.values():
+        accepted = inspect.signature(model.__init__).parameters
+        everything = any(parameter.kind is parameter.VAR_KEYWORD for parameter in accepted.values())
+        assert everything or set(MODEL_OPTIONS) <= set(accepted)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -16,9 +17,11 @@ import numpy as np
 import pytest
 
 import kgtuner as kt
+from kgtuner.config import TrainingConfig
 from kgtuner.errors import ConfigError, RunError
 from kgtuner.tuning.events import Event, Note, TrialEnded, TrialStarted
 from kgtuner.tuning.result import TuneResult
+from kgtuner.tuning.running import TRIAL_LIMITS, TuningRun
 
 STEPS = 60
 STEPS_APART = (1, -1, 2, -2, 3, -3, 5, -5, 7, -7)
@@ -72,7 +75,7 @@ def test_stage_one_begins_with_the_default_configuration_where_the_space_has_it(
     result = tune(ring(), tmp_path / "run", trials=3, space="broad", model="complex", max_steps=4)
     first = result.trials[result.trials.stage == "subgraph"].iloc[0]
     assert (first["optimizer.name"], first["optimizer.learning_rate"]) == ("adagrad", 0.1)
-    assert (first["loss.name"], first["regularizer.weight"]) == ("cross_entropy", 0.05)
+    assert (first["loss.name"], first["regularizer.weight"]) == ("cross_entropy", 0.02)
     assert first["model.dimension"] == 100
 
 
@@ -84,10 +87,21 @@ def test_test_metrics_are_those_of_the_saved_model(tuned: Any) -> None:
     assert again.trials.shape == result.trials.shape
 
 
+def test_the_best_configuration_has_no_limit_of_the_trial_that_found_it(tuned: Any) -> None:
+    result, _ = tuned
+    text = (result.output / "best.yaml").read_text()
+    assert re.search(rf"^# Found in a trial of [0-9.]+ s and {STEPS} steps;", text, re.MULTILINE)
+    for config in (kt.TrialConfig.load(result.output / "best.yaml"), kt.load_run(result.output).best_config):
+        assert config == result.best_config
+        found = {name: getattr(config.training, name) for name in TRIAL_LIMITS}
+        assert found == {name: getattr(TrainingConfig(), name) for name in TRIAL_LIMITS}
+
+
 def test_the_best_configuration_trains_again_to_the_same_validation(tuned: Any) -> None:
     result, _ = tuned
     graph = kt.KnowledgeGraph.load(result.output / "graph")
-    run = kt.train(graph, result.output / "best.yaml", seed=0, threads=1)
+    limits = {"max_steps": STEPS, "validate_every": STEPS // 10, "max_valid_triples": 1000}
+    run = kt.train(graph, result.best_config.limited(**limits), seed=0, threads=1)
     assert run.report["valid"]["mrr"] == pytest.approx(result.best_metrics["mrr"], abs=1e-4)
 
 
@@ -138,6 +152,57 @@ def test_ctrl_c_keeps_the_best_so_far_and_resume_goes_on(tmp_path: Path) -> None
     values = finished.trials.dropna(subset="value")
     assert (values.stage == "full").sum() == 4
     assert (values.stage == "subgraph").sum() == 4
+
+
+class StopsAtTheSecondFullTrial(Watching):
+    def notify(self, event: Event, elapsed: float, remaining: float | None) -> None:
+        super().notify(event, elapsed, remaining)
+        if isinstance(event, TrialStarted) and event.stage == "full" and event.number == 1:
+            raise KeyboardInterrupt
+
+
+def test_resuming_needs_neither_the_file_of_the_space_nor_takes_another_graph(tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    tune(ring(), run, trials=4, max_steps=10, observer=StopsAtTheSecondFullTrial())
+    space = tmp_path / "small.yaml"
+    assert (run / "space.yaml").read_text() == space.read_text()
+    space.write_text("base: nowhere\n")
+    os.rename(run / "graph", tmp_path / "graph")
+    ring(seed=1).save(run / "graph")
+    with pytest.raises(RunError, match="is not the graph that the run in .* began with; restore it"):
+        kt.resume(run)
+    shutil.rmtree(run / "graph")
+    os.rename(tmp_path / "graph", run / "graph")
+    moved = run.rename(tmp_path / "moved")
+    space.unlink()
+    finished = kt.resume(moved)
+    assert finished.stopped_by == "trials"
+    found = finished.trials[~finished.trials["default"]]
+    assert set(found["model.dimension"].dropna()) == {16}
+    (moved / "results.json").unlink()
+    (moved / "space.yaml").unlink()
+    with pytest.raises(RunError, match=r"space\.yaml, the copy of .*small\.yaml, is missing"):
+        kt.resume(moved)
+
+
+def test_a_failure_on_test_leaves_the_best_configuration(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*args: Any) -> Any:
+        raise RunError("the disk is full")
+
+    monkeypatch.setattr(TuningRun, "evaluate", fails)
+    with pytest.raises(RunError, match="the disk is full"):
+        tune(ring(60), tmp_path / "run", trials=2, max_steps=5)
+    assert kt.TrialConfig.load(tmp_path / "run" / "best.yaml").model.name == "distmult"
+    assert (tmp_path / "run" / "best.safetensors").exists()
+
+
+def test_problems_of_the_graph_are_told_first(tmp_path: Path) -> None:
+    clean = ring(60)
+    leaky = kt.KnowledgeGraph.from_arrays(clean.train, clean.valid, clean.train[:3], name="leaky")
+    tune(leaky, tmp_path / "run", trials=2, max_steps=5, observer=(watching := Watching()))
+    assert watching.events[0] == Note("leaky: test shares 3 triples with train")
 
 
 @pytest.mark.slow
@@ -216,6 +281,7 @@ def test_a_damaged_run_folder_is_refused_with_one_sentence(tuned: Any, tmp_path:
     run = json.loads((tuned[0].output / "run.json").read_text())
     (folder / "run.json").write_text(json.dumps(run))
     shutil.copytree(tuned[0].output / "graph", folder / "graph")
+    shutil.copy(tuned[0].output / "space.yaml", folder)
     (folder / "study.sqlite").write_bytes(b"no database" * 100)
     with pytest.raises(RunError, match=r"study\.sqlite is damaged"):
         kt.resume(folder)

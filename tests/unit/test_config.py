@@ -248,6 +248,15 @@ def test_update_of_a_name_drops_the_options_of_the_old_part(flipped: bool) -> No
     assert same.loss.options == {"margin": 2.0}
 
 
+def test_update_to_another_model_keeps_what_every_model_has() -> None:
+    options = {"dimension": 8, "dropout": 0.2, "initializer": "normal", "inverse_relations": "independent"}
+    own = {"name": "conve", "filters": 3, "entity_bias": True}
+    config = TrialConfig.from_mapping({**SMALL, "model": {**own, **options}})
+    changed = config.updated({"model.name": "rotate", "model.margin": 6.0})
+    assert changed.model == Component(name="rotate", options={**options, "margin": 6.0})
+    assert config.updated({"model.name": "conve"}) == config
+
+
 def test_update_of_an_unknown_name_is_refused() -> None:
     with pytest.raises(ConfigError, match="Did you mean 'training'"):
         TrialConfig.from_mapping(SMALL).updated({"trainin.batch_size": 7})

@@ -20,7 +20,7 @@ from kgtuner.experiment import RunResult, build_model, check, options_of, pick_d
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.losses import LOSSES
 from kgtuner.models import MODELS
-from kgtuner.training.trainer import CurvePoint
+from kgtuner.training.trainer import CurvePoint, Trainer
 
 
 def thirty_triples() -> KnowledgeGraph:
@@ -300,9 +300,20 @@ def test_training_may_go_on_longer_than_first_meant(tmp_path: Path) -> None:
     assert digest(longer) == digest(run(config(), GRAPH))
 
 
-def test_checkpoints_are_written_no_more_often_than_said(tmp_path: Path) -> None:
-    run(config(), GRAPH, checkpoint=tmp_path / "trial.safetensors")
-    assert not list(tmp_path.iterdir())  # a minute has not passed
+def test_checkpoints_are_written_no_more_often_than_said_and_at_the_end(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    saved: list[int] = []
+    save = experiment.save_checkpoint
+
+    def counting(path: Path, trainer: Trainer, identity: dict[str, Any]) -> None:
+        saved.append(trainer.progress.step)
+        save(path, trainer, identity)
+
+    monkeypatch.setattr(experiment, "save_checkpoint", counting)
+    result = run(config(), GRAPH, checkpoint=tmp_path / "trial.safetensors")
+    assert len(result.curve) > 1
+    assert saved == [result.steps]  # a minute has not passed
 
 
 @pytest.mark.usefixtures("every_validation_is_saved")
@@ -364,7 +375,7 @@ def test_damaged_checkpoint_is_refused(damage: str, tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("every_validation_is_saved")
 def test_checkpoint_that_cannot_be_written_is_one_sentence(tmp_path: Path) -> None:
-    with pytest.raises(RunError, match="cannot write the checkpoint .*free some space and resume"):
+    with pytest.raises(RunError, match=r"cannot write .*trial\.safetensors: No such file or directory"):
         run(config(), GRAPH, checkpoint=tmp_path / "no such folder" / "trial.safetensors")
 
 

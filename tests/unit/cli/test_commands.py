@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shlex
 from pathlib import Path
 from typing import Any
 
@@ -75,7 +76,7 @@ def test_train_reports_its_cost_as_json(
     assert captured.err.count("step ") == 2  # one line a validation
 
 
-def test_train_ends_with_tables_and_the_next_command(
+def test_train_ends_with_tables_and_commands_that_can_be_repeated(
     ring: Path, run: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     # The training has ended already, so it is printed and not done again.
@@ -83,8 +84,13 @@ def test_train_ends_with_tables_and_the_next_command(
     assert main(["train", str(ring), "--config", str(config), "--output", str(run)]) == 0
     captured = capsys.readouterr()
     assert "max_steps" in captured.out
-    assert captured.out.rstrip().endswith(f"kgtuner evaluate {run} --split test")
     assert "step" not in captured.err
+    commands = captured.out.rstrip().splitlines()[-2:]
+    assert commands == [
+        f"kgtuner evaluate {run} --split test",
+        f"kgtuner predict {run} --head e10 --relation skip -k 10",
+    ]
+    assert all(main(shlex.split(command)[1:]) == 0 for command in commands)
 
 
 def test_train_without_a_configuration_takes_the_default_of_the_model(
@@ -99,7 +105,7 @@ def test_train_without_a_configuration_takes_the_default_of_the_model(
     monkeypatch.setattr(api, "train", train)
     assert main(["train", "world", "--model", "rotate"]) == 130
     ((graph, settings),) = calls
-    del settings["on_validation"]
+    del settings["on_validation"], settings["on_note"]
     assert (graph, settings) == ("world", {"model": "rotate", "output": "runs/world-rotate-seed0"})
 
 
@@ -257,6 +263,9 @@ def test_tune_passes_on_only_what_was_given(calls: list[tuple[str, dict[str, Any
         "--model conve --budget 3x --metric hits_at_1 --space s.yaml --seed 7 --output o --device cpu"
     )
     assert main(["tune", "umls", *everything.split(), "--stage-one-share", "0.3", "--threads", "2"]) == 0
+    searching = "--algorithm random --max-steps 500 --subgraph-ratio 0.3 --output p"
+    assert main(["tune", "umls", "--trials", "4", *searching.split()]) == 0
+    assert main(["tune", "umls", "--trials", "4", "--one-stage", "--output", "q"]) == 0
     assert calls == [
         ("world", {"budget": "2m", "output": "runs/world-complex"}),
         (
@@ -270,6 +279,8 @@ def test_tune_passes_on_only_what_was_given(calls: list[tuple[str, dict[str, Any
                 "output": "o", "device": "cpu", "stage_one_share": 0.3, "threads": 2,
             },
         ),
+        ("umls", {"trials": 4, "algorithm": "random", "max_steps": 500, "subgraph_ratio": 0.3, "output": "p"}),
+        ("umls", {"trials": 4, "two_stages": False, "output": "q"}),
     ]  # fmt: skip
 
 
@@ -301,13 +312,16 @@ def test_a_folder_that_is_used_is_left_alone(
     folder = tmp_path / "runs" / "world-complex"
     folder.mkdir(parents=True)
     assert main(["tune", "world", "--budget", "2m"]) == 0  # an empty folder is as good as none
+    (folder / "models").mkdir()
+    (folder / "lock").touch()  # left by a run that was killed as it began
+    assert main(["tune", "world", "--budget", "2m"]) == 0
     (folder / "photo.jpg").touch()
     assert main(["tune", "world", "--budget", "2m"]) == 4
     assert "is not a run of KGTuner; choose another --output" in capsys.readouterr().err
     (folder / "run.json").touch()
     assert main(["tune", "world", "--budget", "2m"]) == 4
     assert "kgtuner tune --resume runs/world-complex, or choose another --output" in capsys.readouterr().err
-    assert len(calls) == 1
+    assert len(calls) == 2
 
 
 def test_an_interrupted_tuning_prints_the_best_so_far_and_ends_with_130(
@@ -345,6 +359,7 @@ def test_resume_goes_on_with_the_run_and_its_metric(
     ("arguments", "sentence"),
     [
         (["--resume", "r", "--budget", "2m", "--seed", "1"], "leave out --budget, --seed"),
+        (["--resume", "r", "--one-stage", "--max-steps", "9"], "leave out --one-stage, --max-steps"),
         (["world", "--resume", "r"], "leave out the graph"),
         ([], "a graph to tune on is missing"),
     ],
@@ -364,6 +379,14 @@ def test_tune_needs_a_graph_or_a_run(
         (["world", "--budget", "2m", "--model", "complx"], 2, "Did you mean 'complex'?"),
         (["world", "--budget", "2m", "--metric", "mr"], 2, "unknown metric 'mr'"),
         (["world", "--budget", "2m", "--space", "reducd"], 2, "Did you mean 'reduced'?"),
+        (["world", "--budget", "2m", "--algorithm", "randm"], 2, "Did you mean 'random'?"),
+        (["world", "--budget", "2m", "--max-steps", "0"], 2, "whole number of at least 1, got '0'"),
+        (["world", "--budget", "2m", "--subgraph-ratio", "1.5"], 2, "between 0 and 1, got '1.5'"),
+        (
+            ["world", "--budget", "2m", "--one-stage", "--stage-one-share", "0.3", "--subgraph-ratio", "0.3"],
+            2,
+            "--one-stage has no first stage: leave out --stage-one-share, --subgraph-ratio",
+        ),
         (["worl", "--budget", "2m"], 2, "Did you mean 'world'?"),
         (["./no/folder", "--budget", "2m"], 3, "no such file or folder: ./no/folder"),
     ],

@@ -38,5 +38,7 @@ def test_bad_option_is_refused(name: str) -> None:
         NEGATIVES[name](num_negatives=0)
     with pytest.raises(ConfigError, match=r"whole number of at least 1, got 2\.5"):
         NEGATIVES[name](num_negatives=2.5)
+    with pytest.raises(ConfigError, match="whole number of at least 1, got True"):
+        NEGATIVES[name](num_negatives=True)
     with pytest.raises(ConfigError, match="negatives.filtered must be true or false, got 'yes'"):
         NEGATIVES[name](filtered="yes")

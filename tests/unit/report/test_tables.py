@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import shlex
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 from kgtuner.config import Component, TrialConfig
 from kgtuner.evaluation.evaluator import Evaluation
 from kgtuner.evaluation.metrics import Metrics
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.prediction import Prediction, RelationPrediction
 from kgtuner.report.console import make_console
 from kgtuner.report.tables import (
@@ -106,6 +108,16 @@ def test_the_best_stands_next_to_the_default_on_test(result: TuneResult) -> None
     assert row(text, "mean rank") == ["20.0", "20.0"]
 
 
+def test_the_best_and_the_default_say_how_long_each_was_trained(result: TuneResult) -> None:
+    seconds = [900.0, 6.0, 7.0, 28.4, 95.0]
+    longer = replace(result, trials=TRIALS.assign(seconds=seconds))
+    titles = "best found (28s of training)  default configuration (6s of training)"
+    for ended in (longer, replace(longer, test=None, default_test=None, stopped_by="interrupted")):
+        assert titles in shown(show_tuning, ended)
+    early = replace(longer, trials=longer.trials[longer.trials["stage"] == "subgraph"], default_test=None)
+    assert "best found (15m 00s of training)\n" in shown(show_tuning, early)
+
+
 def test_time_is_told_per_stage_and_in_all(result: TuneResult) -> None:
     text = shown(show_tuning, result)
     assert row(text, "stage 1, subgraph") == ["15", "2", "1m", "00s"]
@@ -131,10 +143,20 @@ def test_the_next_commands_can_be_copied(result: TuneResult) -> None:
     there = replace(result, output=Path("my runs/a"))
     assert next_commands(there, "wn18rr") == [
         "kgtuner evaluate 'my runs/a' --split test",
-        "kgtuner predict 'my runs/a' --head NAME --relation NAME -k 10",
         "kgtuner train wn18rr --config 'my runs/a/best.yaml' --seed 1",
     ]
     assert "train" not in " ".join(next_commands(there, None))
+
+
+def test_the_next_question_is_one_of_the_test_triples_that_a_shell_can_repeat(result: TuneResult) -> None:
+    entities = ["Paris", "New York", "\x1b[2J", "-O'Hare"]
+    test = [(2, 0, 0), (3, 0, 1), (1, 0, 3)]  # the first begins with a name that cannot be shown as it is
+    train = [(0, 0, 1), (2, 0, 3)]
+    graph = KnowledgeGraph.from_arrays(train, [(1, 0, 0)], test, entities=entities, relations=["is in"])
+    graph.save(result.output / "graph")
+    (command,) = [line for line in next_commands(result, None) if line.startswith("kgtuner predict")]
+    place = str(result.output)
+    assert shlex.split(command)[1:] == ["predict", place, "--head=-O'Hare", "--relation", "is in", "-k", "10"]
 
 
 def test_a_long_command_is_one_line(result: TuneResult) -> None:

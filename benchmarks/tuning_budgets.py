@@ -1,0 +1,98 @@
+"""What does tuning reach within a budget, beside the best published figures?
+
+    python benchmarks/tuning_budgets.py                       # every row, hours in all
+    python benchmarks/tuning_budgets.py --rows codex-s/complex/15m
+
+A row is graph/model/budget. Finished rows are kept in the result file and skipped when the script is called again.
+The published figures are test MRR: LibKGE's best for CoDEx-S and WN18RR, KGTuner's (ACL 2022) for WN18RR and
+FB15k-237; they took many hours on GPUs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+import record
+
+import kgtuner as kt
+
+ROWS = (
+    "umls/complex/5m",
+    "codex-s/complex/15m",
+    "wn18rr/complex/45m",
+    "codex-s/transe/3m",
+    "codex-s/distmult/3m",
+    "codex-s/rotate/3m",
+    "codex-s/conve/3m",
+    "fb15k-237/complex/10m",
+)
+PUBLISHED = {  # test MRR
+    "codex-s/complex": {"LibKGE": 0.465},
+    "codex-s/transe": {"LibKGE": 0.354},
+    "codex-s/conve": {"LibKGE": 0.444},
+    "wn18rr/complex": {"LibKGE": 0.475, "KGTuner, ACL 2022": 0.484},
+    "fb15k-237/complex": {"LibKGE": 0.348, "KGTuner, ACL 2022": 0.352},
+}
+
+
+def measured(row: str, threads: int, seed: int) -> dict[str, Any]:
+    """One tuning run; its folder is thrown away."""
+    graph, model, budget = row.split("/")
+    folder = Path(tempfile.mkdtemp())
+    try:
+        result = kt.tune(graph, model=model, budget=budget, seed=seed, threads=threads, output=folder / "run")
+        assert result.test is not None
+        assert result.default_test is not None
+        test = result.test.to_mapping()
+        return {
+            "row": row,
+            "seed": seed,
+            "threads": threads,
+            "test": {
+                name: test[name] for name in ("mrr", "hits_at_1", "hits_at_3", "hits_at_10", "mean_rank")
+            },
+            "valid_mrr": result.best_metrics["mrr"],
+            "default_in_its_trial": {"test_mrr": result.default_test.overall.mrr},
+            "published_test_mrr": PUBLISHED.get(f"{graph}/{model}", {}),
+            "stages": result.stages,
+            "seconds": round(result.seconds, 1),
+            "peak_rss_mb": round(result.peak_rss_mb),
+            "best_config": result.best_config.to_mapping(),
+        }
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument("--rows", nargs="+", default=list(ROWS))
+    parser.add_argument("--threads", type=int, default=1)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--quick", action="store_true", help="world for ten seconds, nothing kept")
+    options = parser.parse_args()
+    if options.quick:
+        print(measured("world/complex/10s", options.threads, options.seed)["test"])
+        return
+    for row in options.rows:
+        graph, model, _ = row.split("/")
+        name = f"tuning_budget_{graph}_{model}"
+        path = record.RESULTS / f"{name}.json"
+        runs = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
+        if any(
+            r["row"] == row and r["seed"] == options.seed and r["threads"] == options.threads for r in runs
+        ):
+            continue
+        figures = measured(row, options.threads, options.seed)
+        record.write(name, {"runs": [*runs, figures]})
+        print(row, figures["test"], flush=True)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,190 @@
+"""What is trained next on the full graph: what a subgraph found good, and what lies near the best of the full graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial
+
+from kgtuner.config import TrialConfig
+from kgtuner.domains import Float
+from kgtuner.execution.storage import RESULT, storage_errors, value_of
+from kgtuner.search.asking import ask
+from kgtuner.search.proposals import Observations, ranked
+from kgtuner.search.surrogates import SURROGATES
+from kgtuner.space.space import Space
+from kgtuner.tuning.raising import BATCH_SIZES, DIMENSIONS, GraphSize, Measured, free_memory, raised
+from kgtuner.tuning.result import best_trial
+from kgtuner.tuning.running import TuningRun
+from kgtuner.tuning.trials import UNSAID, count, observed, within
+from kgtuner.types import Assignment
+
+TRANSFERS = 3  # trainings after which it need not be a new kind that is transferred
+STARTUP = 9  # trainings after which neighbours are tried where there was no stage one
+TRANSFERRED = 10  # the best of stage one that may go on to the full graph, whatever their kind
+KIND_SHARE = 0.5  # of stage one's trials: the best of a kind is worth a transfer when it is among them
+NEIGHBOURHOOD = {"regularizer.weight": 0.5, "optimizer.learning_rate": 0.25, "model.dropout": 0.1}
+"""How far a neighbour lies: powers of ten where a range is logarithmic, else differences; standard deviations."""
+NEIGHBOUR_SHARE = 0.7  # of these, that a neighbour changes
+
+
+@dataclass(frozen=True)
+class FullSearch:
+    """Proposals for the full graph: first the best of each kind that stage one found, then neighbours of its own best.
+
+    Attributes:
+        run, space, study: of the stage on the full graph.
+        prior: what was observed on the subgraph, empty without one.
+        found: stage one's trials with a value.
+        small, whole: the sizes of the subgraph (None without one) and of the graph.
+        raise_dimension, raise_batch: whether a size found small may grow.
+    """
+
+    run: TuningRun
+    space: Space
+    study: Study
+    prior: Observations
+    found: list[FrozenTrial]
+    small: GraphSize | None
+    whole: GraphSize
+    raise_dimension: bool
+    raise_batch: bool
+
+    def next(self, seconds: float | None) -> tuple[Trial, TrialConfig]:
+        """A trial and its configuration, raised to what memory and `seconds` of training allow."""
+        waiting = self._not_yet_tried()
+        kinds = self._untried_kinds(waiting)
+        tries = count(self.study)
+        if kinds and tries < TRANSFERS:
+            return self._transfer(kinds[0], seconds)
+        if tries % 2 and tries >= (TRANSFERS if self.found else STARTUP):
+            neighbour = self._neighbour(tries)  # every other one stays near the best of the full graph
+            if neighbour is not None:
+                return neighbour
+        if waiting:
+            return self._transfer(self._most_promising(waiting), seconds)
+        return self._asked(seconds)
+
+    def _transfer(self, trial: FrozenTrial, seconds: float | None) -> tuple[Trial, TrialConfig]:
+        self.study.enqueue_trial(trial.params)
+        return self._asked(seconds)
+
+    def _asked(self, seconds: float | None) -> tuple[Trial, TrialConfig]:
+        with storage_errors(self.run.folder.study):
+            trial, assignment = ask(self.study, self.space)
+        config = TrialConfig.from_flat(assignment)
+        if self.small is None:
+            return trial, config
+        grown = raised(
+            config,
+            _measured(self.small, self.whole, _closest(self.found, assignment)),
+            self.whole,
+            seconds=seconds,
+            memory=free_memory(self.run.settings.device),
+            dimensions=DIMENSIONS if self.raise_dimension else (),
+            batch_sizes=BATCH_SIZES if self.raise_batch else (),
+        )
+        trial.set_user_attr(
+            "raised", {k: grown.flat()[k] for k in ("model.dimension", "training.batch_size")}
+        )
+        return trial, grown
+
+    def _neighbour(self, number: int) -> tuple[Trial, TrialConfig] | None:
+        """The best configuration of the full graph so far with its rates and weights a little changed.
+
+        What a subgraph cannot tell is fine: how strong a regularisation the full graph needs, or how large a step.
+        """
+        best = best_trial(self.study.get_trials(deepcopy=False))
+        if best is None or self.run.settings.algorithm == "random":
+            return None
+        config = TrialConfig.from_mapping(best.user_attrs[RESULT]["config"])
+        flat = UNSAID | config.flat()
+        rng = np.random.default_rng([self.run.settings.seed, 2, number])
+        changes: dict[str, float] = {}
+        for name, spread in NEIGHBOURHOOD.items():
+            # Drawn for every name, so that one that does not apply does not shift the others.
+            step, used = rng.normal() * spread, rng.random() < NEIGHBOUR_SHARE
+            domain = self.space.by_name[name].domain if name in self.space.by_name else None
+            value = flat.get(name)
+            if not isinstance(value, float | int) or not isinstance(domain, Float) or not used:
+                continue
+            moved = value * 10**step if domain.log else value + step
+            changes[name] = min(max(moved, domain.low), domain.high)
+        if not changes:
+            return None
+        config = config.updated(changes)
+        assignment = within(self.space, config)
+        if assignment is None:
+            return None  # the best is the default configuration and outside the space; so are its neighbours
+        self.study.enqueue_trial(assignment)
+        with storage_errors(self.run.folder.study):
+            trial, _ = ask(self.study, self.space)
+        return trial, config
+
+    def _most_promising(self, waiting: list[FrozenTrial]) -> FrozenTrial:
+        """Of the configurations still to be transferred, the first as the surrogate sees them now."""
+        known = self.prior + observed(self.run, self.space, "full", 0)
+        codes = self.space.codes.rows([t.params for t in waiting])
+        rng = np.random.default_rng([self.run.settings.seed, len(known)])
+        return waiting[int(ranked(self.space, known, codes, rng, SURROGATES["random_forest"]())[0])]
+
+    def _not_yet_tried(self) -> list[FrozenTrial]:
+        """The best of stage one that have not been on the full graph, the best first."""
+        tried = [
+            t.params or t.system_attrs.get("fixed_params") for t in self.study.get_trials(deepcopy=False)
+        ]
+        best_first = sorted(self.found, key=lambda t: -(value_of(t) or 0.0))
+        kinds: list[FrozenTrial] = []
+        for trial in best_first:
+            if all(kind(trial.params) != kind(other.params) for other in kinds):
+                kinds.append(trial)
+        good = best_first[: max(TRANSFERRED, round(KIND_SHARE * len(best_first)))]
+        chosen = [t for t in best_first if t in best_first[:TRANSFERRED] or (t in kinds and t in good)]
+        return [t for t in chosen if t.params not in tried]
+
+    def _untried_kinds(self, waiting: list[FrozenTrial]) -> list[FrozenTrial]:
+        """The best of each kind of which none has been on the full graph: kinds transfer worst of all."""
+        ended = [t for t in self.study.get_trials(deepcopy=False) if RESULT in t.user_attrs]
+        seen = {kind(TrialConfig.from_mapping(t.user_attrs[RESULT]["config"]).flat()) for t in ended}
+        fresh: list[FrozenTrial] = []
+        for trial in waiting:
+            if kind(trial.params) not in seen:
+                seen.add(kind(trial.params))
+                fresh.append(trial)
+        return fresh
+
+
+def kind(assignment: Assignment) -> tuple[Any, ...]:
+    """What a configuration is, apart from its numbers."""
+    return tuple(assignment.get(name) for name in ("model.name", "training.mode", "loss.name"))
+
+
+def _closest(found: list[FrozenTrial], assignment: dict[str, Any]) -> FrozenTrial | None:
+    """The stage-one trial whose cost says most about a configuration: itself, else one of the same mode."""
+    same = [t for t in found if t.params == assignment]
+    keys = ("model.name", "training.mode", "negatives.num_negatives")
+    alike = [t for t in found if all(t.params.get(key) == assignment.get(key) for key in keys)]
+    candidates = same or alike or found
+    return max(candidates, key=lambda t: value_of(t) or 0.0) if candidates else None
+
+
+def _measured(size: GraphSize, whole: GraphSize, trial: FrozenTrial | None) -> Measured:
+    """What a stage-one trial took until its best validation, with as many negatives as on the full graph."""
+    if trial is None:
+        return Measured(size, 1e-4, 20.0, 2_000)
+    result = trial.user_attrs[RESULT]
+    best = max(result["curve"], key=lambda point: point["metric"])
+    queries = result["queries"] * best["step"] / result["steps"]
+    own = trial.params.get("training.mode") == "negative_sampling" and (
+        trial.params.get("negatives.name", "independent") == "independent"
+    )
+    more_negatives = whole.entities / size.entities if own else 1.0
+    return Measured(
+        size,
+        seconds_per_query=more_negatives * result["training_seconds"] / max(1, result["queries"]),
+        epochs_to_best=queries / (2 * size.triples),
+        steps_to_best=best["step"],
+    )

@@ -1,0 +1,25 @@
+"""What a user should know about a graph before time is spent on it."""
+
+from __future__ import annotations
+
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.types import SPLITS
+
+AUDITED_UP_TO = 2_000_000
+"""Triples; looking through more of them takes longer than a user should wait unasked."""
+
+TOLD = ("duplicate_triples", "leak", "unseen_entities", "self_loops")
+"""Kinds of findings that are told unasked; relations that copy each other are a matter of the data set."""
+
+
+def problems(graph: KnowledgeGraph) -> tuple[str, ...]:
+    """A line for each problem of the triples, none where there is none."""
+    triples = sum(len(graph.split(split)) for split in SPLITS)
+    if triples > AUDITED_UP_TO:
+        return (
+            f"{graph.name}: not searched for problems, because {triples:,} triples are more than "
+            f"{AUDITED_UP_TO:,}; kgtuner datasets info does it",
+        )
+    # What comes after the comma are examples; `kgtuner datasets info` shows them.
+    found = (f.message.partition(", for example ")[0] for f in graph.audit() if f.kind in TOLD)
+    return tuple(f"{graph.name}: {line}" for line in found)

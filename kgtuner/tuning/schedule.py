@@ -1,0 +1,98 @@
+"""When the parts of a wall-clock budget end: numbers only, so that they can be tested without a clock."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+START_SECONDS = 0.7
+"""What a training costs around its own clock: loading, indexing, writing the model."""
+
+LEAST_TRIAL_SECONDS = 1.5
+LEAST_TRAINING_SECONDS = 0.5  # of a trial, without what surrounds the training
+STAGE_ONE_TRIALS = 15  # at least, wherever a budget can hold them
+FINAL_SHARE = 0.04  # of a budget, kept back for the test evaluation until it can be estimated
+WORTH_A_TRIAL = 0.4  # of a trial's usual time; with less left a stage ends
+WORTH_STARTING = 8.0  # times `START_SECONDS`, that a first training on the full graph takes at least
+
+
+@dataclass(frozen=True)
+class Rungs:
+    """How the time on the full graph is shared: many short trainings, the best two on, the best one on.
+
+    Attributes:
+        trials: trainings of the first rung, the default configuration's included.
+        least_trials: of them, where the budget is so small that each needs more time.
+        first_share, second_share: of the time, when the first and the second rung end.
+        last_share: of the time, that the best configuration has trained in the end.
+    """
+
+    trials: int
+    least_trials: int
+    first_share: float
+    second_share: float
+
+    @property
+    def last_share(self) -> float:
+        second = (self.second_share - self.first_share) / 2
+        return self.first_share / self.trials + second + 1 - self.second_share
+
+
+AFTER_SUBGRAPH = Rungs(trials=8, least_trials=4, first_share=0.4, second_share=0.6)
+WITHOUT_SUBGRAPH = Rungs(trials=24, least_trials=8, first_share=0.6, second_share=0.75)
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """Seconds of the budget used when each part ends. It depends on the budget alone, so a resumed run keeps it.
+
+    Attributes:
+        stage_one_end: when the subgraph stage ends; 0 without one.
+        end: when trainings end, so that the test evaluation still fits.
+        rungs: how the time between the two is shared.
+    """
+
+    stage_one_end: float
+    end: float
+    rungs: Rungs
+
+    @classmethod
+    def of(cls, budget: float, stage_one_share: float, *, used: float = 0.0, two_stages: bool) -> Schedule:
+        """From a budget in seconds, `used` of which went into something else before stage one."""
+        end = max(used, budget - 1.0 - FINAL_SHARE * budget)
+        stage_one_end = used + stage_one_share * (end - used) if two_stages else used
+        return cls(stage_one_end, end, AFTER_SUBGRAPH if two_stages else WITHOUT_SUBGRAPH)
+
+    @property
+    def full_seconds(self) -> float:
+        return self.end - self.stage_one_end
+
+    @property
+    def subgraph_slot(self) -> float:
+        """Seconds of a trial on the subgraph at most, so that the least number of them fits."""
+        return max(LEAST_TRIAL_SECONDS, self.stage_one_end / (STAGE_ONE_TRIALS + 1))
+
+    @property
+    def full_slot(self) -> float:
+        """Seconds of a trial of the first rung."""
+        rung = self.rungs.first_share * self.full_seconds
+        least = min(rung / self.rungs.least_trials, WORTH_STARTING * START_SECONDS)
+        return max(LEAST_TRIAL_SECONDS, rung / self.rungs.trials, least)
+
+    @property
+    def last_seconds(self) -> float:
+        """Seconds of training that the best configuration will have had in the end."""
+        return self.rungs.last_share * self.full_seconds
+
+    def rung_end(self, share: float) -> float:
+        """Seconds of the budget used when that share of the time on the full graph is over."""
+        return self.stage_one_end + share * self.full_seconds
+
+
+def slot_or_rest(rest: float, slot: float) -> float:
+    """Seconds for the next trial: its slot, or all that is left when that is not worth another one."""
+    return rest if rest < (1 + WORTH_A_TRIAL) * slot else slot
+
+
+def worth_another(rest: float, slot: float) -> bool:
+    """Whether the time left is worth another trial."""
+    return rest >= max(LEAST_TRIAL_SECONDS, WORTH_A_TRIAL * slot)

@@ -1,0 +1,160 @@
+"""The full graph: the default configuration and what was found, many short trainings, then fewer and longer ones."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial
+
+from kgtuner.config import TrialConfig
+from kgtuner.defaults import default_config
+from kgtuner.execution.storage import RESULT, storage_errors, value_of
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.space.loading import named_parameters
+from kgtuner.space.space import Space
+from kgtuner.tuning.full_search import FullSearch
+from kgtuner.tuning.result import best_trial
+from kgtuner.tuning.running import AGAIN, DEFAULT, StagePlan, TuningRun
+from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, Schedule, slot_or_rest, worth_another
+from kgtuner.tuning.trials import FULL_STEPS, count, limited, observed, size_of, study_of
+
+
+def stage_two(
+    run: TuningRun,
+    plan: StagePlan,
+    schedule: Schedule | None,
+    space: Space,
+    graph: KnowledgeGraph,
+    subgraph: KnowledgeGraph | None,
+) -> None:
+    """Spend what is left on the full graph.
+
+    With a clock this is successive halving: short trainings, the best two of them go on for longer, the best one
+    for the rest of the time, each from where it stopped. With a number of trials each trains to its end.
+
+    Args:
+        run, space: as everywhere.
+        plan: `plan.ends_at` is when trainings must be over.
+        schedule: None without a wall-clock budget.
+        subgraph: stage one's graph; None when there was no stage one.
+    """
+    found = [t for t in run.store.trials("subgraph") if value_of(t) is not None]
+    prior = observed(run, space, "subgraph", 1)
+    study = study_of(run, plan, space, prior if len(prior) else None)
+    named = named_parameters(run.settings.space)
+    search = FullSearch(
+        run,
+        space,
+        study,
+        prior,
+        found,
+        None if subgraph is None else size_of(subgraph),
+        size_of(graph),
+        raise_dimension="model.dimension" not in named,
+        raise_batch="training.batch_size" not in named,
+    )
+    if schedule is None:
+        assert plan.trials is not None
+        if count(study) >= plan.trials:
+            return
+        run.begin(plan, graph.n_entities, len(graph.train))
+        train_default(run, plan, study, None)
+        while count(study) < plan.trials:
+            trial, config = search.next(None)
+            run.train(plan, study, trial, limited(run, config, FULL_STEPS, None))
+        run.end_stage()
+        return
+    assert plan.ends_at is not None
+    if not worth_another(plan.ends_at - run.elapsed, schedule.full_slot):
+        return
+    run.begin(plan, graph.n_entities, len(graph.train))
+    rungs = schedule.rungs
+    train_default(run, plan, study, schedule.full_slot)
+    _search(run, plan, study, search, schedule, schedule.rung_end(rungs.first_share), rungs.trials)
+    _go_on_with_best(run, plan, study, 2, schedule.rung_end(rungs.second_share))
+    _go_on_with_best(run, plan, study, 1, plan.ends_at)
+    # Where trainings ended by themselves there is time left for others.
+    _search(run, plan, study, search, schedule, plan.ends_at, None)
+    run.drop_checkpoints()
+    run.end_stage()
+
+
+def train_default(run: TuningRun, plan: StagePlan, study: Study, seconds: float | None) -> None:
+    """Train the default configuration of the first model, unless it has been, well or badly."""
+    if not run.settings.try_default or any(
+        t.user_attrs.get(DEFAULT) and t.state.is_finished() for t in study.get_trials(deepcopy=False)
+    ):
+        return
+    with storage_errors(run.folder.study):
+        trial = study.ask()
+        trial.set_user_attr(DEFAULT, True)
+    config = limited(run, default_config(run.settings.models[0]), FULL_STEPS, seconds)
+    checkpoint = None if seconds is None else run.checkpoint_path(trial.number)
+    run.train(plan, study, trial, config, checkpoint)
+
+
+def _search(
+    run: TuningRun,
+    plan: StagePlan,
+    study: Study,
+    search: FullSearch,
+    schedule: Schedule,
+    ends_at: float,
+    most: int | None,
+) -> None:
+    """New configurations, each with a slot of the first rung, until the time or the number is reached."""
+    slot = schedule.full_slot
+    while worth_another(ends_at - run.elapsed, slot) and (most is None or count(study) < most):
+        trial, config = search.next(schedule.last_seconds)
+        seconds = slot_or_rest(ends_at - run.elapsed, slot)
+        run.train(
+            plan,
+            study,
+            trial,
+            limited(run, config, FULL_STEPS, seconds),
+            run.checkpoint_path(trial.number),
+        )
+
+
+def _go_on_with_best(run: TuningRun, plan: StagePlan, study: Study, keep: int, ends_at: float) -> None:
+    """Let the best trainings go on from where they stopped, with equal shares of the time to `ends_at`."""
+    trials = [t for t in study.get_trials(deepcopy=False) if value_of(t) is not None]
+    went_on = {t.user_attrs[AGAIN] for t in trials if AGAIN in t.user_attrs}
+    heads = [t for t in trials if t.number not in went_on]  # where each training stands now
+    if keep > 1 and went_on:
+        return  # a resumed run that has been here
+    best = best_trial(heads)
+    if keep == 1 and best is not None:  # what had more time has shown more; but the best stays in
+        longest = max(_trained(t) for t in heads)
+        heads = [t for t in heads if _trained(t) >= 0.5 * longest or t is best]
+    able = [t for t in heads if t.user_attrs[RESULT]["stopped_by"] == "max_seconds"]
+    able = sorted(able, key=lambda t: -(value_of(t) or 0.0))[:keep]
+    for left, trial in zip(range(len(able), 0, -1), able, strict=True):
+        seconds = (ends_at - run.elapsed) / left
+        if seconds >= LEAST_TRIAL_SECONDS:
+            _go_on(run, plan, study, trial, seconds)
+
+
+def _go_on(run: TuningRun, plan: StagePlan, study: Study, before: FrozenTrial, seconds: float) -> None:
+    """Train on from where a trial stopped, for so many seconds more."""
+    with storage_errors(run.folder.study):
+        trial = study.ask()
+        trial.set_user_attr(AGAIN, before.number)
+        if before.user_attrs.get(DEFAULT):
+            trial.set_user_attr(DEFAULT, True)
+    config = limited(run, TrialConfig.from_mapping(before.user_attrs[RESULT]["config"]), FULL_STEPS, seconds)
+    checkpoint = run.checkpoint_path(run.root(study, before))
+    done = _trained(before) if checkpoint.exists() else 0.0
+    total = done + (config.training.max_seconds or 0.0)
+    run.train(plan, study, trial, replace_seconds(config, total), checkpoint)
+
+
+def replace_seconds(config: TrialConfig, total: float) -> TrialConfig:
+    """The limit of a training that goes on counts what it had before."""
+    return replace(config, training=replace(config.training, max_seconds=total))
+
+
+def _trained(trial: FrozenTrial) -> float:
+    """Seconds of training behind a trial, what it went on from included."""
+    return float(trial.user_attrs[RESULT]["seconds"])

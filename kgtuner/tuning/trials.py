@@ -1,0 +1,128 @@
+"""What both stages need around their trials: their study, their limits, and where their time stands."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from optuna.study import Study
+
+from kgtuner.config import TrialConfig
+from kgtuner.defaults import default_config
+from kgtuner.domains import Choices
+from kgtuner.errors import ConfigError
+from kgtuner.execution.storage import RESULT, requeue_interrupted, storage_errors, value_of
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.search.proposals import Observations
+from kgtuner.search.samplers import SAMPLERS
+from kgtuner.space.space import Space
+from kgtuner.tuning.raising import GraphSize
+from kgtuner.tuning.running import StagePlan, TuningRun
+from kgtuner.tuning.schedule import FINAL_SHARE, LEAST_TRAINING_SECONDS, START_SECONDS, Schedule
+from kgtuner.types import INTERRUPTED
+
+SUBGRAPH_STEPS, FULL_STEPS = 20_000, 100_000  # section 5 of the method; upper limits
+VALIDATIONS = 10  # in a trial whose length is set by the clock
+VALID_TRIPLES = 1_000  # ranked by a validation inside a trial: a standard error of the MRR of about 0.01
+UNSAID = {"model.dropout": 0.0, "model.inverse_relations": "shared", "model.initializer": "xavier_normal"}
+"""What a configuration means when it does not say so."""
+
+
+def study_of(run: TuningRun, plan: StagePlan, space: Space, prior: Observations | None) -> Study:
+    """The stage's study, with trials that an interruption left running put first in line again."""
+    n_startup = 8 if plan.trials is None else max(2, min(10, plan.trials // 3))
+    sampler_class = SAMPLERS[run.settings.algorithm]
+    options: dict[str, Any] = {"n_startup": n_startup} if run.settings.algorithm != "random" else {}
+    sampler = sampler_class(space, seed=run.settings.seed, prior=prior, **options)
+    study = run.store.study(plan.stage, sampler)
+    with storage_errors(run.folder.study):
+        requeue_interrupted(study)
+    return study
+
+
+def limited(run: TuningRun, config: TrialConfig, max_steps: int, seconds: float | None) -> TrialConfig:
+    """The configuration with the limits of one trial: the protocol's steps, and the time it has."""
+    steps = min(max_steps, run.settings.max_steps or max_steps)
+    every = (
+        min(config.training.validate_every, max(1, steps // VALIDATIONS)) if run.settings.max_steps else 2_500
+    )
+    limits: dict[str, Any] = {
+        "max_steps": steps,
+        "validate_every": min(every, steps),
+        "max_valid_triples": VALID_TRIPLES,
+    }
+    if seconds is not None:
+        limits["max_seconds"] = max(LEAST_TRAINING_SECONDS, seconds - START_SECONDS)
+        limits["validate_every_seconds"] = limits["max_seconds"] / VALIDATIONS
+    return config.limited(**limits)
+
+
+def count(study: Study) -> int:
+    """Trials that ended, well or badly; those that were cut off do not count."""
+    return sum(
+        t.state.is_finished() and not t.user_attrs.get(INTERRUPTED) for t in study.get_trials(deepcopy=False)
+    )
+
+
+def observed(run: TuningRun, space: Space, stage: str, group: int) -> Observations:
+    """All ended trials of a stage; those that failed have no value, which marks where they lie as bad."""
+    trials = [
+        t
+        for t in run.store.trials(stage)
+        if t.state.is_finished() and t.params and not t.user_attrs.get(INTERRUPTED)
+    ]
+    values = [float("nan") if (v := value_of(t)) is None else v for t in trials]
+    return Observations.of(space, [t.params for t in trials], values, group=group)
+
+
+def within(space: Space, config: TrialConfig) -> dict[str, Any] | None:
+    """A configuration as a point of the space, at the space's own sizes; None when it lies outside."""
+    flat = UNSAID | config.flat()
+    for size in ("model.dimension", "training.batch_size"):
+        domain = space.by_name[size].domain
+        if not domain.contains(flat[size]) and isinstance(domain, Choices):
+            flat[size] = domain.values[0]
+    assignment = dict(space.restricted(flat))
+    try:
+        space.validate(assignment)
+    except ConfigError:
+        return None
+    return assignment
+
+
+def enqueue_defaults(run: TuningRun, study: Study, space: Space) -> None:
+    """Put each model's default configuration first in line, at the size of the space, where the space has it."""
+    if study.get_trials(deepcopy=False) or not run.settings.try_default:
+        return
+    for name in run.settings.models:
+        assignment = within(space, default_config(name))
+        if assignment is not None:  # a custom or the paper's space need not contain it
+            study.enqueue_trial(assignment)
+
+
+def schedule_of(run: TuningRun, *, two_stages: bool) -> Schedule | None:
+    """When the parts of the budget end; None when it is not counted in seconds."""
+    if run.budget_seconds is None:
+        return None
+    return Schedule.of(
+        run.budget_seconds,
+        run.settings.stage_one_share,
+        used=run.full_training_seconds,
+        two_stages=two_stages,
+    )
+
+
+def trainings_end(run: TuningRun) -> float | None:
+    """Seconds of the budget at which trials must be over: evaluating two models on test still has to fit.
+
+    Judged by what validating them took, once that is known.
+    """
+    if run.budget_seconds is None:
+        return None
+    took = [
+        t.user_attrs[RESULT]["valid_seconds"] for t in run.store.trials("full") if value_of(t) is not None
+    ]
+    return run.budget_seconds - 1.0 - (3.0 * max(took) if took else FINAL_SHARE * run.budget_seconds)
+
+
+def size_of(graph: KnowledgeGraph) -> GraphSize:
+    return GraphSize(graph.n_entities, graph.n_relations, len(graph.train))

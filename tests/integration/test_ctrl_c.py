@@ -1,0 +1,67 @@
+"""Ctrl-C in a terminal, which reaches every process of the command: exit code 130, one sentence, nothing lost."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from kgtuner.cli.main import main
+
+
+def interrupted(
+    arguments: Sequence[str], until: Path, said: str = "", pause: float = 0.0
+) -> tuple[int, list[str]]:
+    """Exit code and lines of standard error of a command interrupted as soon as a file is there and says that."""
+    command = [sys.executable, "-m", "kgtuner.cli.main", *arguments]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    deadline = time.monotonic() + 60
+    while not (until.exists() and said.encode() in until.read_bytes()):
+        assert process.poll() is None, "the command ended before it could be interrupted"
+        assert time.monotonic() < deadline
+        time.sleep(0.005)
+    time.sleep(pause)
+    os.killpg(process.pid, signal.SIGINT)
+    _, error = process.communicate(timeout=60)
+    return process.returncode, error.splitlines()
+
+
+@pytest.mark.parametrize(("file", "said"), [("study.sqlite", ""), ("log.txt", "TrialStarted")])
+def test_tuning_interrupted_before_its_first_trial_has_ended_says_how_to_resume(
+    file: str, said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "my run"
+    tune = ["tune", "world", "--trials", "2", "--one-stage", "--output", str(output)]
+    code, lines = interrupted([*tune, "--max-steps", "100000"], output / file, said)
+    assert code == 130
+    hint = f"go on with it by: kgtuner tune --resume '{output}'"
+    assert lines[-1] == f"kgtuner: interrupted; {output} is kept; {hint}"
+    assert all(line.startswith("[") for line in lines[:-1])  # of the display
+    assert main([*tune, "--max-steps", "9"]) == 4
+    assert "holds a run already" in capsys.readouterr().err
+
+
+def test_a_training_interrupted_before_its_first_validation_goes_on_by_the_same_command(
+    tmp_path: Path,
+) -> None:
+    output = tmp_path / "run"
+    train = ["train", "world", "--model", "distmult", "--output", str(output)]
+    code, lines = interrupted(train, output / "run.json", pause=0.3)
+    assert code == 130
+    assert lines == [f"kgtuner: interrupted; {output} is kept; give the same command again to go on"]
+
+
+def test_a_run_interrupted_while_its_folder_is_made_leaves_none_behind(tmp_path: Path) -> None:
+    output = tmp_path / "run"
+    code, lines = interrupted(["tune", "world", "--trials", "2", "--output", str(output)], output / "lock")
+    assert code == 130
+    assert lines[-1].startswith("kgtuner: interrupted")
+    assert output.exists() == (output / "run.json").exists()

@@ -1,0 +1,136 @@
+"""A run under way: what it takes up, what it writes, and what it keeps from the display."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kgtuner.defaults import default_config
+from kgtuner.errors import RunError, TrialFailed
+from kgtuner.execution.storage import RESULT, requeue_interrupted
+from kgtuner.search.samplers import SAMPLERS
+from kgtuner.space.loading import load_space
+from kgtuner.tuning.budget import Budget
+from kgtuner.tuning.events import Event, TrialEnded
+from kgtuner.tuning.result import stage_summaries, trial_table
+from kgtuner.tuning.run_folder import RunFolder
+from kgtuner.tuning.running import StagePlan, TuningRun
+from kgtuner.tuning.settings import TuneSettings
+
+SETTINGS = TuneSettings(models=("complex",), budget=Budget(trials=4))
+STATE = {
+    "elapsed": 3.0,
+    "stage_seconds": {"subgraph": 2.5},
+    "budget_seconds": None,
+    "peak_rss_mb": 10.0,
+    "full_training_seconds": 0.0,
+}
+
+
+class Watching:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def notify(self, event: Event, elapsed: float, remaining: float | None) -> None:
+        self.events.append(event)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    return folder
+
+
+@pytest.fixture
+def run(folder: RunFolder) -> Iterator[TuningRun]:
+    run = TuningRun(folder, SETTINGS, Watching(), clock=lambda: 0.0)
+    yield run
+    run.close(kill=True)
+
+
+def study_of(run: TuningRun) -> Any:
+    return run.store.study("full", SAMPLERS["random"](load_space("broad", ["complex"]), seed=0))
+
+
+def test_a_run_goes_on_with_the_budget_it_had_used(folder: RunFolder) -> None:
+    folder.write("state.json", STATE)
+    run = TuningRun(folder, SETTINGS, Watching(), clock=lambda: 7.0)
+    run.save_state(force=True)
+    run.close(kill=True)
+    assert run.elapsed == 3.0
+    assert folder.read("state.json") == STATE
+
+
+@pytest.mark.parametrize(
+    "state",
+    [
+        {"elapsed": 3},
+        STATE | {"elapsed": None},
+        STATE | {"elapsed": "soon"},
+        STATE | {"elapsed": -1},
+        STATE | {"elapsed": float("nan")},
+        STATE | {"stage_seconds": 3},
+        STATE | {"stage_seconds": {"full": []}},
+        STATE | {"budget_seconds": {}},
+    ],
+)
+def test_a_damaged_state_is_one_sentence(state: dict[str, Any], folder: RunFolder) -> None:
+    folder.write("state.json", state)
+    with pytest.raises(RunError, match=r"state\.json is damaged \(.*\); restore it or start a new run$"):
+        TuningRun(folder, SETTINGS, Watching())
+
+
+def test_a_log_that_cannot_be_written_is_one_sentence(run: TuningRun) -> None:
+    run.folder.log.mkdir()
+    with pytest.raises(RunError, match=r"cannot write .*log\.txt: Is a directory; make it writable"):
+        run.note("hello")
+
+
+def test_a_traceback_of_the_worker_goes_to_the_log_and_not_to_the_display(
+    run: TuningRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*args: Any, **options: Any) -> Any:
+        failed = TrialFailed("an unexpected error in the training: ValueError")
+        failed.add_note("Traceback (most recent call last): in line 7")
+        raise failed
+
+    monkeypatch.setattr(run.worker, "run", fails)
+    study = study_of(run)
+    plan = StagePlan("full", run.folder.graph, None, 4, 1)
+    assert run.train(plan, study, study.ask(), default_config("complex")) is None
+    assert isinstance(run.observer, Watching)
+    assert isinstance(run.observer.events[-1], TrialEnded)
+    assert "Traceback" not in str(run.observer.events)
+    assert "Traceback (most recent call last): in line 7" in run.folder.log.read_text()
+
+
+def test_a_trial_that_was_cut_off_is_no_failure(run: TuningRun) -> None:
+    study = study_of(run)
+    study.ask()
+    requeue_interrupted(study)
+    assert stage_summaries(run.store, {"full": 1.0}) == [
+        {"stage": "full", "seconds": 1.0, "trials": 0, "failed": 0}
+    ]
+    assert trial_table(run.store)["state"].tolist() == ["interrupted"]
+
+
+def test_the_best_configuration_says_how_long_it_was_trained_and_has_no_limit(run: TuningRun) -> None:
+    study = study_of(run)
+    trial = study.ask()
+    config = default_config("complex").limited(
+        max_seconds=0.8, validate_every_seconds=0.1, max_valid_triples=9
+    )
+    result = {"seconds": 0.84, "steps": 120, "config": config.to_mapping()}
+    trial.set_user_attr(RESULT, json.loads(json.dumps(result)))
+    study.tell(trial, 0.5)
+    run.publish_best(study.best_trial)
+    text = run.folder.best_config.read_text()
+    assert "# Found in a trial of 0.8 s and 120 steps; its limits are left out here.\n" in text
+    for limit in ("max_seconds", "validate_every_seconds", "max_valid_triples"):
+        assert re.search(f"{limit}: (null|None)", text) or limit not in text
