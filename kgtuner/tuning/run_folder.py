@@ -97,9 +97,9 @@ class RunFolder:
 
         Else the folder would be neither a run to go on with nor free for a new one.
         """
-        for stale in self.path.glob(f"{WORKPLACE}*"):  # of a process that was killed: we hold the lock
-            shutil.rmtree(stale, ignore_errors=True)
         try:
+            for stale in self.path.glob(f"{WORKPLACE}*"):  # of a process that was killed: we hold the lock
+                shutil.rmtree(stale, ignore_errors=True)
             yield
         except BaseException:
             for name in BEGINNING - self._found:

@@ -337,7 +337,7 @@ def found_config(trial: FrozenTrial) -> TrialConfig:
     """The configuration of a finished trial for a training of its own: without the limits of the trial."""
     defaults = TrainingConfig()
     config = TrialConfig.from_mapping(trial.user_attrs[RESULT]["config"])
-    return config
+    return config.limited(**{name: getattr(defaults, name) for name in TRIAL_LIMITS})
 
 
 def objective_of(result: dict[str, Any], metric: str) -> float:

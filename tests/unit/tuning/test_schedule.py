@@ -1,0 +1,79 @@
+"""How a wall-clock budget is shared, by arithmetic."""
+
+from __future__ import annotations
+
+import pytest
+
+from kgtuner.tuning.schedule import (
+    AFTER_SUBGRAPH,
+    STAGE_ONE_TRIALS,
+    START_SECONDS,
+    WITHOUT_SUBGRAPH,
+    Schedule,
+    slot_or_rest,
+    worth_another,
+)
+
+
+def test_two_hours_are_halved_after_what_the_test_evaluation_needs_is_kept_back() -> None:
+    schedule = Schedule.of(7200.0, 0.5, two_stages=True)
+    assert schedule.end == pytest.approx(7200 - 1 - 288)  # one second and 4%
+    assert schedule.stage_one_end == pytest.approx(schedule.end / 2)
+
+
+@pytest.mark.parametrize("share", [0.2, 0.5, 0.9])
+def test_stage_one_takes_the_share_that_was_asked_for(share: float) -> None:
+    schedule = Schedule.of(1000.0, share, two_stages=True)
+    assert schedule.stage_one_end / schedule.end == pytest.approx(share)
+
+
+def test_what_was_spent_on_measuring_a_full_training_is_not_given_out_again() -> None:
+    schedule = Schedule.of(1000.0, 0.5, used=300.0, two_stages=True)
+    assert schedule.end == pytest.approx(959)
+    assert schedule.stage_one_end == pytest.approx(300 + (959 - 300) / 2)
+
+
+@pytest.mark.parametrize("budget", [120.0, 600.0, 7200.0])
+def test_stage_one_holds_its_fifteen_trials(budget: float) -> None:
+    schedule = Schedule.of(budget, 0.5, two_stages=True)
+    assert STAGE_ONE_TRIALS * schedule.subgraph_slot <= schedule.stage_one_end
+
+
+@pytest.mark.parametrize(
+    ("budget", "trials"),
+    [
+        (120.0, 4),  # 57 s on the full graph, 23 s for the first rung: four of 5.6 s
+        (600.0, 8),
+        (7200.0, 8),
+    ],
+)
+def test_first_rung_holds_its_trainings(budget: float, trials: int) -> None:
+    schedule = Schedule.of(budget, 0.5, two_stages=True)
+    rung = schedule.rung_end(AFTER_SUBGRAPH.first_share) - schedule.stage_one_end
+    assert int(rung / schedule.full_slot + 1e-9) == trials
+
+
+def test_a_training_of_the_first_rung_is_long_beside_its_start() -> None:
+    schedule = Schedule.of(120.0, 0.5, two_stages=True)
+    assert schedule.full_slot == pytest.approx(8 * START_SECONDS)
+
+
+def test_without_a_subgraph_all_time_goes_to_the_full_graph_and_to_more_trainings() -> None:
+    schedule = Schedule.of(600.0, 0.5, two_stages=False)
+    assert schedule.stage_one_end == 0
+    assert schedule.rungs is WITHOUT_SUBGRAPH
+    assert schedule.full_slot == pytest.approx(0.6 * (600 - 25) / 24)
+
+
+def test_the_best_trains_an_eighth_of_the_first_rung_half_the_second_and_all_of_the_last() -> None:
+    assert AFTER_SUBGRAPH.last_share == pytest.approx(0.4 / 8 + 0.2 / 2 + 0.4)
+    schedule = Schedule.of(1000.0, 0.5, two_stages=True)
+    assert schedule.last_seconds == pytest.approx(0.55 * schedule.full_seconds)
+
+
+def test_a_rest_that_is_not_worth_another_trial_goes_to_the_last_one() -> None:
+    assert slot_or_rest(100.0, 10.0) == 10.0
+    assert slot_or_rest(13.0, 10.0) == 13.0
+    assert worth_another(4.0, 10.0)
+    assert not worth_another(3.9, 10.0)
+    assert not worth_another(1.4, 1.0)  # too short for any training

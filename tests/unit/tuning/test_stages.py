@@ -1,0 +1,352 @@
+"""The two stages with a worker and a clock that are not real: who trains, for how long, and when it ends."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kgtuner as kt
+from kgtuner.execution.storage import RESULT
+from kgtuner.execution.tasks import EvaluateTask, Task, TrainTask
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.search.proposals import Observations, random_row
+from kgtuner.search.samplers import bore
+from kgtuner.space.space import Space
+from kgtuner.tuning import running
+from kgtuner.tuning.budget import Budget
+from kgtuner.tuning.events import Silent
+from kgtuner.tuning.run_folder import RunFolder
+from kgtuner.tuning.running import AGAIN, DEFAULT, TuningRun
+from kgtuner.tuning.settings import TuneSettings
+from kgtuner.tuning.two_stage import two_stage
+from kgtuner.types import FloatArray
+
+OVERHEAD = 0.3
+"""Seconds around a training, less than what the schedule allows for."""
+
+Quality = Callable[[TrainTask], float]
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class FakeWorker:
+    """Trains nothing; each training takes all the time it may and gives what `quality` says."""
+
+    quality: Quality = staticmethod(lambda task: 0.5)
+    killed_at: float = float("inf")
+    stopped_by = "max_seconds"
+
+    def __init__(self, clock: FakeClock) -> None:
+        self.clock = clock
+        self.tasks: list[TrainTask] = []
+        self.given: list[float | None] = []
+
+    def start(self) -> None: ...
+
+    def stop(self, *, kill: bool = False) -> None: ...
+
+    def run(self, task: Task, *, give_up_after: float | None = None, **_: Any) -> dict[str, Any]:
+        assert not isinstance(task, EvaluateTask)
+        self.tasks.append(task)
+        self.given.append(give_up_after)
+        training = task.config["training"]
+        seconds = training["max_seconds"]
+        before = 0.0
+        if task.checkpoint is not None and task.checkpoint.exists():
+            before = float(task.checkpoint.read_text())
+        spent = 5.0 if seconds is None else seconds - before
+        if self.clock.now + spent > type(self).killed_at:
+            self.clock.now = type(self).killed_at
+            raise KeyboardInterrupt
+        self.clock.now += spent + OVERHEAD
+        if task.checkpoint is not None:
+            task.checkpoint.write_text(str(before + spent))
+        if task.save_to is not None:
+            task.save_to.write_text("")
+        value = type(self).quality(task)
+        return {
+            "best": value,
+            "valid": {"mrr": value, "mean_rank": 1 / value},
+            "valid_seconds": 0.1,
+            "seconds": before + spent,
+            "training_seconds": before + spent,
+            "queries": round(20_000 * (before + spent)),
+            "steps": 100,
+            "stopped_by": type(self).stopped_by if seconds is not None else "patience",
+            "peak_rss_mb": 100.0,
+            "curve": [{"step": 10, "metric": value}, {"step": 100, "metric": value}],
+            "config": dict(task.config),
+        }
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> type[FakeWorker]:
+    class Fresh(FakeWorker):
+        pass
+
+    monkeypatch.setattr(running, "LocalWorker", Fresh)
+    monkeypatch.setattr(bore, "propose", _drawn)  # nothing here depends on how good a proposal is
+    return Fresh
+
+
+def _drawn(
+    space: Space, observations: Observations, rng: np.random.Generator, *_: Any, **__: Any
+) -> FloatArray:
+    return random_row(space.codes, observations.codes, rng)
+
+
+@pytest.fixture(scope="module")
+def graph() -> KnowledgeGraph:
+    return kt.load_dataset("world")
+
+
+def started(
+    folder: Path, graph: KnowledgeGraph, clock: FakeClock, **settings: Any
+) -> tuple[TuningRun, FakeWorker]:
+    budget = settings.pop("budget", 600.0)
+    trials = settings.pop("trials", None)
+    settings.setdefault("subgraph_ratio", 0.5)  # few trials fit into stage one, so that the tests are quick
+    run = TuningRun(
+        _folder(folder),
+        TuneSettings(
+            models=("complex",), budget=Budget.of(None if trials else budget, trials), seed=0, **settings
+        ),
+        Silent(),
+        clock,
+    )
+    assert isinstance(run.worker, FakeWorker)
+    return run, run.worker
+
+
+def _folder(path: Path) -> RunFolder:
+    folder = RunFolder(path)
+    folder.create()
+    return folder
+
+
+def full(run: TuningRun) -> list[Any]:
+    return run.store.trials("full")
+
+
+def by_rate(task: TrainTask) -> float:
+    """Better the nearer the learning rate is to 0.03; longer training helps a little."""
+    import math
+
+    rate = task.config["optimizer"]["learning_rate"]
+    return 0.5 / (1 + abs(math.log10(rate / 0.03))) + 1e-5 * (task.config["training"]["max_seconds"] or 0)
+
+
+def test_a_budget_is_used_up_and_not_exceeded(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.quality = staticmethod(by_rate)
+    clock = FakeClock()
+    run, _ = started(tmp_path, graph, clock)
+    two_stage(run, graph)
+    assert 560 < clock.now <= 599  # 1 s and the test evaluation are kept back
+    assert run.stage_seconds["subgraph"] == pytest.approx(287, abs=10)
+
+
+def test_full_graph_begins_with_the_default_and_ends_with_its_best_going_on(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.quality = staticmethod(by_rate)
+    run, _fake = started(tmp_path, graph, FakeClock())
+    two_stage(run, graph)
+    trials = full(run)
+    first, last = trials[0], trials[-1]
+    assert first.user_attrs[DEFAULT]
+    assert AGAIN in last.user_attrs
+    new = [t for t in trials if AGAIN not in t.user_attrs]
+    assert len(new) == 8
+    going_on = [t for t in trials if AGAIN in t.user_attrs]
+    assert len(going_on) == 3  # two in the second rung, one in the last
+    best = max(new, key=lambda t: t.value)
+    assert run.root(run.store.study("full", None), last) == best.number  # type: ignore[arg-type]
+    # An eighth of the first rung, half of the second, all of the last.
+    assert last.user_attrs[RESULT]["seconds"] == pytest.approx(0.55 * 287, rel=0.05)
+
+
+def test_stage_one_trials_are_as_long_as_the_epochs_of_the_last_training_need(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    run, fake = started(tmp_path, graph, FakeClock(), budget=7200.0, subgraph_ratio=0.2)
+    two_stage(run, graph)
+    small = [t for t in fake.tasks if t.save_to is None]
+    lengths = {
+        t.config["training"]["max_seconds"] for t in small if t.config["training"]["mode"] == "one_vs_all"
+    }
+    subgraph = KnowledgeGraph.load(run.folder.subgraph / "graph")
+    scale = len(subgraph.train) / len(graph.train) * subgraph.n_entities / graph.n_entities
+    assert min(lengths) == pytest.approx(scale * 0.55 * (7200 - 289) / 2, rel=0.01)
+
+
+def test_stage_one_scales_the_number_of_negatives_down_with_the_entities(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    run, fake = started(tmp_path, graph, FakeClock(), subgraph_ratio=0.2)
+    two_stage(run, graph)
+    numbers = {
+        t.config["negatives"]["num_negatives"]
+        for t in fake.tasks
+        if t.save_to is None and t.config["training"]["mode"] == "negative_sampling"
+    }
+    assert numbers
+    assert numbers <= {6, 26, 102, 410}  # a fifth of 32, 128, 512, 2048
+
+
+def test_the_best_of_stage_one_is_transferred(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.quality = staticmethod(by_rate)
+    run, _ = started(tmp_path, graph, FakeClock())
+    two_stage(run, graph)
+    small = [t for t in run.store.trials("subgraph") if t.value is not None]
+    best = max(small, key=lambda t: t.value or 0.0)
+    default_kind = ("one_vs_all", "cross_entropy")
+    of_other_kind = [t for t in small if (t.params["training.mode"], t.params["loss.name"]) != default_kind]
+    expected = max(of_other_kind, key=lambda t: t.value or 0.0)
+    transferred = [t.params for t in full(run)[1:4]]
+    assert expected.params in transferred
+    assert best.params in [t.params for t in full(run)]
+
+
+def test_a_trial_that_failed_on_the_subgraph_is_remembered_as_bad(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    from kgtuner.errors import Diverged
+    from kgtuner.space.loading import load_space
+    from kgtuner.tuning.trials import observed
+
+    def sometimes(task: TrainTask) -> float:
+        if task.save_to is None and task.config["optimizer"]["learning_rate"] > 0.05:
+            raise Diverged("the loss is nan")
+        return 0.5
+
+    worker.quality = staticmethod(sometimes)
+    run, _ = started(tmp_path, graph, FakeClock())
+    two_stage(run, graph)
+    known = observed(run, load_space("broad", ["complex"]), "subgraph", 1)
+    assert len(known) == len(run.store.trials("subgraph"))
+    assert 0 < np.isnan(known.values).sum() < len(known)
+
+
+def test_trials_that_end_by_themselves_leave_their_time_to_others(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.stopped_by = "patience"
+    clock = FakeClock()
+    run, _ = started(tmp_path, graph, clock)
+    two_stage(run, graph)
+    assert clock.now > 560
+    assert not any(AGAIN in t.user_attrs for t in full(run))
+    assert len(full(run)) > 8
+
+
+def test_an_interrupted_run_goes_on_with_the_same_schedule(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.quality = staticmethod(by_rate)
+    clock = FakeClock()
+    run, _ = started(tmp_path, graph, clock)
+    worker.killed_at = 400.0
+    with pytest.raises(KeyboardInterrupt):
+        two_stage(run, graph)
+    run.end_stage()
+    before = len([t for t in full(run) if t.value is not None])
+    run.store.close()
+
+    worker.killed_at = float("inf")
+    later = FakeClock()  # another process, another clock
+    again, fake = started(tmp_path, graph, later)
+    assert again.elapsed == pytest.approx(400)
+    two_stage(again, graph)
+    assert again.elapsed <= 599
+    assert not any(t.save_to is None for t in fake.tasks)  # stage one is not opened again
+    assert [t.value for t in full(again)[:before]] == [t.value for t in full(again)[:before] if t.value]
+    assert AGAIN in full(again)[-1].user_attrs
+
+
+def test_a_number_of_trials_is_shared_between_the_stages(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    run, fake = started(tmp_path, graph, FakeClock(), trials=10)
+    two_stage(run, graph)
+    assert len(run.store.trials("subgraph")) == 5
+    assert len(full(run)) == 5
+    assert all(t.config["training"]["max_seconds"] is None for t in fake.tasks)
+
+
+def test_one_stage_trains_on_the_full_graph_only(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.quality = staticmethod(by_rate)
+    run, fake = started(tmp_path, graph, FakeClock(), two_stages=False)
+    two_stage(run, graph)
+    assert all(t.save_to is not None for t in fake.tasks)
+    assert len([t for t in full(run) if AGAIN not in t.user_attrs]) == 24
+    assert {t.config["model"]["dimension"] for t in fake.tasks} > {100}  # sizes are searched too
+
+
+def test_without_the_default_every_trial_is_proposed(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    run, _ = started(tmp_path, graph, FakeClock(), try_default=False, two_stages=False, algorithm="random")
+    two_stage(run, graph)
+    assert not any(DEFAULT in t.user_attrs for t in full(run))
+    assert all(t.params for t in full(run) if AGAIN not in t.user_attrs)
+
+
+@pytest.mark.parametrize("algorithm", ["rf_bore", "random"])
+def test_a_space_without_rates_or_weights_has_no_neighbours_and_is_searched_all_the_same(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, algorithm: str
+) -> None:
+    space = tmp_path / "space.yaml"
+    space.write_text("base: reduced\nparameters: {regularizer.name: none, optimizer.learning_rate: 0.01}\n")
+    run, _ = started(tmp_path / "run", graph, FakeClock(), space=str(space), algorithm=algorithm)
+    two_stage(run, graph)
+    assert len(full(run)) >= 8
+
+
+def test_sizes_a_user_names_are_kept_and_others_are_raised(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    space = tmp_path / "space.yaml"
+    space.write_text("base: reduced\nparameters: {training.batch_size: 256}\n")
+    run, _fake = started(tmp_path / "run", graph, FakeClock(), space=str(space), budget=7200.0)
+    two_stage(run, graph)
+    proposed = [t for t in full(run) if t.params]
+    configs = [t.user_attrs[RESULT]["config"] for t in proposed]
+    assert {c["training"]["batch_size"] for c in configs} == {256}
+    assert max(c["model"]["dimension"] for c in configs) > 100
+
+
+def test_with_mean_rank_smaller_is_better_and_kinds_are_transferred_all_the_same(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    def negative(task: TrainTask) -> float:
+        return 1.0 if task.save_to is not None else -10.0 * (1 + task.config["optimizer"]["learning_rate"])
+
+    worker.quality = staticmethod(negative)
+    run, _ = started(tmp_path, graph, FakeClock(), metric="mean_rank")
+    two_stage(run, graph)
+    assert full(run)[0].value == -1.0  # mean rank 1, with its sign turned
+    assert any(t.params for t in full(run)[1:4])
+
+
+def test_a_silent_worker_is_given_up_soon_after_the_stage_should_be_over(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    run, fake = started(tmp_path, graph, FakeClock(), budget=60.0)
+    two_stage(run, graph)
+    assert max(g for g in fake.given if g is not None) < 60
