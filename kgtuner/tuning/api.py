@@ -36,7 +36,7 @@ from kgtuner.tuning.loading import load_predictor, load_tuned
 from kgtuner.tuning.problems import problems
 from kgtuner.tuning.result import TuneResult, best_trial, stage_summaries, trial_table
 from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
-from kgtuner.tuning.running import DEFAULT, StagePlan, TuningRun, found_config
+from kgtuner.tuning.running import DEFAULT, TuningRun, found_config
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.tuning.two_stage import two_stage
 from kgtuner.types import SPLITS, Clock, Split
@@ -360,13 +360,12 @@ def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneRe
         raise RunError(
             f"no trial has finished in {run.folder.path}; see {run.folder.log}, or give a larger budget"
         )
-    plan = StagePlan("full", run.folder.graph, None, None, run.settings.threads or 1)
     run.publish_best(chosen)  # first: whatever happens on test, what was found can be used
     test = default_test = None
     if evaluate_test and best is not None:
-        test = run.evaluate(plan, best, "test")
+        test = run.evaluate(best, "test")
         if default is not None:
-            default_test = test if default.number == best.number else run.evaluate(plan, default, "test")
+            default_test = test if default.number == best.number else run.evaluate(default, "test")
     table = trial_table(run.store)
     run.folder.write_text("trials.csv", table.to_csv(index=False))
     result = TuneResult(

@@ -13,11 +13,16 @@ import psutil
 import torch
 
 from kgtuner.config import TrialConfig
+from kgtuner.errors import OutOfMemory
+from kgtuner.models import MODELS
 
 DIMENSIONS = (100, 200, 500, 1000, 2000)
 BATCH_SIZES = (128, 256, 512, 1024)
 MEMORY_SHARE = 0.6
 """Share of the free memory that one training may be planned to take."""
+
+FREE_SHARE = 0.9
+"""Share of the free memory above which a training is not started at all."""
 
 
 @dataclass(frozen=True)
@@ -112,11 +117,26 @@ def seconds_per_query(
     return measured.seconds_per_query * ratio
 
 
+def require_memory(config: TrialConfig, size: GraphSize, free: float) -> None:
+    """Refuse a training that would not fit, before it takes the machine's memory.
+
+    Raises:
+        OutOfMemory: says how much it would need, how much there is, and what needs less.
+    """
+    needed = estimated_bytes(config, size)
+    if needed > FREE_SHARE * free:
+        raise OutOfMemory(
+            f"it would need about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; a smaller "
+            "model.dimension, training.batch_size or negatives.num_negatives needs less"
+        )
+
+
 def estimated_bytes(config: TrialConfig, size: GraphSize) -> float:
     """Memory of one training: parameters with their copies, scores of a step, and the index of answers.
 
-    Counted: the tables, the best copy, two optimiser states and a dense gradient; twice the scores and
-    the gathered negatives of a batch; 150 bytes per triple for queries and answers.
+    Counted: the tables, the best copy, two optimiser states and a dense gradient; twice the scores of a batch, or
+    its drawn ids in their orders, and for distance models the differences to all that was drawn; 150 bytes per
+    triple for queries and answers.
     """
     dimension = int(config.model.options["dimension"])
     batch = config.training.batch_size
@@ -130,7 +150,10 @@ def estimated_bytes(config: TrialConfig, size: GraphSize) -> float:
     elif config.negatives.name == "shared":
         step = 4 * batch * (int(config.negatives.options.get("num_negatives", 128)) + dimension)
     else:
-        step = 3 * batch * int(config.negatives.options.get("num_negatives", 128)) * dimension
+        drawn = batch * int(config.negatives.options.get("num_negatives", 128))
+        step = 12 * drawn + 4 * batch * dimension
+        if MODELS[config.model.name].DISTANCE:
+            step += 3 * drawn * dimension
     if config.model.name in ("rescal", "tucker"):
         step += 4 * batch * dimension**2
     return 4.0 * (5 * parameters + step) + 150.0 * size.triples

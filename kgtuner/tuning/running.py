@@ -30,6 +30,7 @@ from kgtuner.tuning.events import (
     TrialProgress,
     TrialStarted,
 )
+from kgtuner.tuning.raising import GraphSize, free_memory, require_memory
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.types import Clock
@@ -69,6 +70,7 @@ class StagePlan:
         ends_at: seconds of the budget used when it ends, None without a wall-clock budget.
         trials: how many trials it makes at most, None with a wall-clock budget.
         threads: CPU threads of a training.
+        size: of the graph, to judge whether a training fits into memory.
     """
 
     stage: Stage
@@ -76,6 +78,7 @@ class StagePlan:
     ends_at: float | None
     trials: int | None
     threads: int
+    size: GraphSize
 
 
 class TuningRun:
@@ -232,6 +235,7 @@ class TuningRun:
             self.notify(TrialProgress(stage, number, message.step, message.seconds, message.metric))
 
         try:
+            require_memory(config, plan.size, free_memory(self.settings.device))
             result = self.worker.run(
                 task,
                 on_validation=progress,
@@ -276,14 +280,14 @@ class TuningRun:
     def checkpoint_path(self, number: int) -> Path:
         return (self.folder.models / f"checkpoint-{number}.safetensors").absolute()
 
-    def evaluate(self, plan: StagePlan, trial: FrozenTrial, split: str) -> dict[str, Any]:
+    def evaluate(self, trial: FrozenTrial, split: str) -> dict[str, Any]:
         """Rank a split with the parameters of a finished full-graph trial."""
         return self.worker.run(
             EvaluateTask(
-                graph=plan.graph,
+                graph=self.folder.graph,
                 config=trial.user_attrs[RESULT]["config"],
                 device=self.settings.device,
-                threads=plan.threads,
+                threads=self.settings.threads or 1,
                 parameters=self.model_path(trial.number),
                 split=split,
             ),

@@ -44,12 +44,13 @@ def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
             None if schedule is None else schedule.stage_one_end,
             first,
             threads,
+            size_of(subgraph),
         )
         stage_one(run, plan, schedule, space, subgraph, size_of(graph))
         trials = None if trials is None or first is None else trials - first
     else:
         space = _with_sizes(space, settings.models, named_parameters(settings.space))
-    plan = StagePlan("full", run.folder.graph, trainings_end(run), trials, threads)
+    plan = StagePlan("full", run.folder.graph, trainings_end(run), trials, threads, size_of(graph))
     stage_two(run, plan, schedule, space, graph, subgraph)
 
 
@@ -82,7 +83,7 @@ def _measure_full_training(run: TuningRun, graph: KnowledgeGraph, space: Space, 
     if run.budget_seconds is not None:
         return
     times = run.settings.budget.full_trainings or 1.0
-    plan = StagePlan("full", run.folder.graph, None, None, threads)
+    plan = StagePlan("full", run.folder.graph, None, None, threads, size_of(graph))
     study = study_of(run, plan, space, None)
     run.begin(plan, graph.n_entities, len(graph.train))
     train_default(run, plan, study, None)

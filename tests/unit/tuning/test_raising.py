@@ -7,8 +7,17 @@ from typing import Any
 import pytest
 
 from kgtuner.config import Component, TrainingConfig, TrialConfig
+from kgtuner.errors import OutOfMemory
 from kgtuner.tuning import raising
-from kgtuner.tuning.raising import MEMORY_SHARE, GraphSize, Measured, estimated_bytes, free_memory, raised
+from kgtuner.tuning.raising import (
+    MEMORY_SHARE,
+    GraphSize,
+    Measured,
+    estimated_bytes,
+    free_memory,
+    raised,
+    require_memory,
+)
 
 SMALL = GraphSize(entities=100, relations=10, triples=1_000)
 FULL = GraphSize(entities=1_000, relations=10, triples=10_000)
@@ -79,7 +88,11 @@ def test_nothing_becomes_smaller_or_is_raised_where_nothing_larger_is_offered() 
         ({"model.dimension": 200}, 5 * (1000 * 200 + 10 * 200) + 4 * 128 * (100 + 200)),
         ({"model.inverse_relations": "independent"}, 5 * (1000 * 100 + 20 * 100) + 4 * 128 * (100 + 100)),
         ({"training.batch_size": 256}, 5 * (1000 * 100 + 10 * 100) + 4 * 256 * (100 + 100)),
-        ({"negatives.name": "independent"}, 5 * (1000 * 100 + 10 * 100) + 3 * 128 * 100 * 100),
+        ({"negatives.name": "independent"}, 5 * (1000 * 100 + 10 * 100) + 12 * 128 * 100 + 4 * 128 * 100),
+        (
+            {"model.name": "transe", "negatives.name": "independent"},
+            5 * (1000 * 100 + 10 * 100) + 12 * 128 * 100 + 4 * 128 * 100 + 3 * 128 * 100 * 100,
+        ),
         ({"training.mode": "k_vs_all"}, 5 * (1000 * 100 + 10 * 100) + 2 * 128 * 1000),
         (
             {"model.name": "rescal"},
@@ -102,7 +115,7 @@ def test_a_configuration_that_does_not_say_so_means_128_negatives_of_its_own() -
         loss=Component(name="cross_entropy"),
         training=TrainingConfig(batch_size=2),
     )
-    assert estimated_bytes(silent, SMALL) == 4.0 * (5 * 110 * 10 + 3 * 2 * 128 * 10) + 150 * 1_000
+    assert estimated_bytes(silent, SMALL) == 4.0 * (5 * 110 * 10 + 12 * 2 * 128 + 4 * 2 * 10) + 150 * 1_000
 
 
 @pytest.mark.parametrize(
@@ -127,3 +140,11 @@ def test_the_free_memory_is_that_of_the_device(
         raising.torch.cuda, "mem_get_info", lambda device=None: (9 if device == "cuda:1" else 8, 100)
     )
     assert free_memory(device) == expected
+
+
+def test_a_training_that_would_not_fit_is_refused_with_both_figures() -> None:
+    large = config().updated({"model.dimension": 2000})
+    needed = estimated_bytes(large, FULL)
+    require_memory(large, FULL, 1.2 * needed)
+    with pytest.raises(OutOfMemory, match=r"would need about 0\.0 GB and 0\.0 GB are free; a smaller"):
+        require_memory(large, FULL, needed)

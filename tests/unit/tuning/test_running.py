@@ -17,6 +17,7 @@ from kgtuner.search.samplers import SAMPLERS
 from kgtuner.space.loading import load_space
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.events import Event, TrialEnded
+from kgtuner.tuning.raising import GraphSize
 from kgtuner.tuning.result import stage_summaries, trial_table
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import StagePlan, TuningRun
@@ -102,7 +103,7 @@ def test_a_traceback_of_the_worker_goes_to_the_log_and_not_to_the_display(
 
     monkeypatch.setattr(run.worker, "run", fails)
     study = study_of(run)
-    plan = StagePlan("full", run.folder.graph, None, 4, 1)
+    plan = StagePlan("full", run.folder.graph, None, 4, 1, GraphSize(6, 1, 6))
     assert run.train(plan, study, study.ask(), default_config("complex")) is None
     assert isinstance(run.observer, Watching)
     assert isinstance(run.observer.events[-1], TrialEnded)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import kgtuner as kt
-from kgtuner.execution.storage import RESULT
+from kgtuner.execution.storage import REASON, RESULT
 from kgtuner.execution.tasks import EvaluateTask, Task, TrainTask
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.proposals import Observations, random_row
@@ -350,3 +350,15 @@ def test_a_silent_worker_is_given_up_soon_after_the_stage_should_be_over(
     run, fake = started(tmp_path, graph, FakeClock(), budget=60.0)
     two_stage(run, graph)
     assert max(g for g in fake.given if g is not None) < 60
+
+
+def test_a_training_that_would_not_fit_fails_with_its_reason_and_is_not_started(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "free_memory", lambda device: 2e8)  # bytes
+    run, fake = started(tmp_path, graph, FakeClock(), two_stages=False, space="full", trials=12)
+    two_stage(run, graph)
+    refused = [t for t in full(run) if t.value is None]
+    assert refused
+    assert len(fake.tasks) == 12 - len(refused)
+    assert refused[0].user_attrs[REASON] == "out of memory"
