@@ -19,6 +19,7 @@ from kgtuner.losses import LOSSES
 from kgtuner.models import MODELS, Model
 from kgtuner.negatives import NEGATIVES
 from kgtuner.regularizers import REGULARIZERS
+from kgtuner.training import steps
 from kgtuner.training.queries import TrainingQueries
 from kgtuner.training.steps import AllEntitiesStep, Gradient, NegativeSamplingStep
 
@@ -230,3 +231,43 @@ def test_gradient_leaves_the_tables_alone() -> None:
     AllEntitiesStep(*parts, queries(), torch.Generator(), every_answer=True)(torch.arange(5))
     assert torch.equal(model.entities, before[0])
     assert torch.equal(model.relations, before[1])
+
+
+@pytest.mark.parametrize("mode", NEGATIVES)
+@pytest.mark.parametrize("name", ["complex", "transe", "rotate"])
+def test_gathering_few_rows_at_a_time_changes_nothing(
+    name: str, mode: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def gradient(numbers: int) -> Gradient:
+        monkeypatch.setattr(steps, "GATHERED_NUMBERS", numbers)
+        parts = (made(name, {}, "shared"), LOSSES["bce_adversarial"](), REGULARIZERS["none"]())
+        negatives = NEGATIVES[mode](num_negatives=6)
+        generator = torch.Generator().manual_seed(3)
+        step = NegativeSamplingStep(*parts, negatives, queries(), generator, dense=True)
+        return step(torch.arange(7))
+
+    whole, one_by_one = gradient(1 << 20), gradient(1)
+    torch.testing.assert_close(one_by_one.loss, whole.loss)
+    torch.testing.assert_close(one_by_one.entities[1], whole.entities[1])
+    torch.testing.assert_close(one_by_one.relations[1], whole.relations[1])
+
+
+@pytest.mark.parametrize("mode", ["one_vs_all", "k_vs_all"])
+@pytest.mark.parametrize("loss", [name for name in LOSSES if LOSSES[name].ALL_ENTITIES])
+@pytest.mark.parametrize("name", ["complex", "conve", "tucker"])
+def test_low_precision_changes_the_gradient_by_its_rounding_only(name: str, loss: str, mode: str) -> None:
+    def gradient(low: bool) -> Gradient:
+        options = {"query_norm": False} if name == "tucker" else {}
+        parts = (made(name, options, "shared").float(), LOSSES[loss](), REGULARIZERS["none"]())
+        step = AllEntitiesStep(
+            *parts, queries(), torch.Generator(), every_answer=mode == "k_vs_all", low_precision=low
+        )
+        step.chunk = 5
+        return step(torch.arange(9))
+
+    exact, low = gradient(False), gradient(True)
+    torch.testing.assert_close(low.loss, exact.loss, rtol=0.01, atol=0)
+    for ours, full in ((low.entities[1], exact.entities[1]), (low.relations[1], exact.relations[1])):
+        assert ours.dtype == torch.float32
+        assert not torch.equal(ours, full)
+        assert (ours - full).norm() < 0.02 * full.norm()  # 8 bits: 0.4% a rounding
