@@ -36,7 +36,7 @@ from kgtuner.tuning.settings import TuneSettings
 from kgtuner.types import Clock
 
 DEFAULT = "default"
-"""Attribute of the trial that trains the default configuration."""
+"""Attribute of a trial that trains a default configuration: the name of its model."""
 
 AGAIN = "again"
 """Attribute of a trial that goes on where another one stopped: that trial's number."""

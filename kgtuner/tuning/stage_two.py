@@ -59,7 +59,7 @@ def stage_two(
         if count(study) >= plan.trials:
             return
         run.begin(plan, graph.n_entities, len(graph.train))
-        train_default(run, plan, study, None)
+        _train_defaults(run, plan, study, None)
         while count(study) < plan.trials:
             trial, config = search.next(None)
             run.train(plan, study, trial, limited(run, config, FULL_STEPS, None))
@@ -70,7 +70,7 @@ def stage_two(
         return
     run.begin(plan, graph.n_entities, len(graph.train))
     rungs = schedule.rungs
-    train_default(run, plan, study, schedule.full_slot)
+    _train_defaults(run, plan, study, schedule.full_slot)
     _search(run, plan, study, search, schedule, schedule.rung_end(rungs.first_share), rungs.trials)
     _go_on_with_best(run, plan, study, 2, schedule.rung_end(rungs.second_share))
     _go_on_with_best(run, plan, study, 1, plan.ends_at)
@@ -80,16 +80,22 @@ def stage_two(
     run.end_stage()
 
 
-def train_default(run: TuningRun, plan: StagePlan, study: Study, seconds: float | None) -> None:
-    """Train the default configuration of the first model, unless it has been, well or badly."""
-    if not run.settings.try_default or any(
-        t.user_attrs.get(DEFAULT) and t.state.is_finished() for t in study.get_trials(deepcopy=False)
-    ):
+def _train_defaults(run: TuningRun, plan: StagePlan, study: Study, seconds: float | None) -> None:
+    """The default configuration of each model, as long as trials are left for what was found."""
+    for number, model in enumerate(run.settings.models):
+        if number == 0 or plan.trials is None or count(study) < plan.trials - 1:
+            train_default(run, plan, study, model, seconds)
+
+
+def train_default(run: TuningRun, plan: StagePlan, study: Study, model: str, seconds: float | None) -> None:
+    """Train the default configuration of a model, unless it has been, well or badly."""
+    done = [t.user_attrs.get(DEFAULT) for t in study.get_trials(deepcopy=False) if t.state.is_finished()]
+    if not run.settings.try_default or model in done:
         return
     with storage_errors(run.folder.study):
         trial = study.ask()
-        trial.set_user_attr(DEFAULT, True)
-    config = limited(run, default_config(run.settings.models[0]), FULL_STEPS, seconds)
+        trial.set_user_attr(DEFAULT, model)
+    config = limited(run, default_config(model), FULL_STEPS, seconds)
     checkpoint = None if seconds is None else run.checkpoint_path(trial.number)
     run.train(plan, study, trial, config, checkpoint)
 
@@ -141,8 +147,8 @@ def _go_on(run: TuningRun, plan: StagePlan, study: Study, before: FrozenTrial, s
     with storage_errors(run.folder.study):
         trial = study.ask()
         trial.set_user_attr(AGAIN, before.number)
-        if before.user_attrs.get(DEFAULT):
-            trial.set_user_attr(DEFAULT, True)
+        if DEFAULT in before.user_attrs:
+            trial.set_user_attr(DEFAULT, before.user_attrs[DEFAULT])
     config = limited(run, TrialConfig.from_mapping(before.user_attrs[RESULT]["config"]), FULL_STEPS, seconds)
     checkpoint = run.checkpoint_path(run.root(study, before))
     done = _trained(before) if checkpoint.exists() else 0.0

@@ -86,7 +86,7 @@ def _measure_full_training(run: TuningRun, graph: KnowledgeGraph, space: Space, 
     plan = StagePlan("full", run.folder.graph, None, None, threads, size_of(graph))
     study = study_of(run, plan, space, None)
     run.begin(plan, graph.n_entities, len(graph.train))
-    train_default(run, plan, study, None)
+    train_default(run, plan, study, run.settings.models[0], None)
     done = [t for t in study.get_trials() if t.user_attrs.get(DEFAULT) and value_of(t) is not None]
     run.end_stage()
     if not done:

@@ -115,12 +115,11 @@ def started(
 ) -> tuple[TuningRun, FakeWorker]:
     budget = settings.pop("budget", 600.0)
     trials = settings.pop("trials", None)
+    models = settings.pop("models", ("complex",))
     settings.setdefault("subgraph_ratio", 0.5)  # few trials fit into stage one, so that the tests are quick
     run = TuningRun(
         _folder(folder),
-        TuneSettings(
-            models=("complex",), budget=Budget.of(None if trials else budget, trials), seed=0, **settings
-        ),
+        TuneSettings(models=models, budget=Budget.of(None if trials else budget, trials), seed=0, **settings),
         Silent(),
         clock,
     )
@@ -165,7 +164,7 @@ def test_full_graph_begins_with_the_default_and_ends_with_its_best_going_on(
     two_stage(run, graph)
     trials = full(run)
     first, last = trials[0], trials[-1]
-    assert first.user_attrs[DEFAULT]
+    assert first.user_attrs[DEFAULT] == "complex"
     assert AGAIN in last.user_attrs
     new = [t for t in trials if AGAIN not in t.user_attrs]
     assert len(new) == 8
@@ -362,3 +361,19 @@ def test_a_training_that_would_not_fit_fails_with_its_reason_and_is_not_started(
     assert refused
     assert len(fake.tasks) == 12 - len(refused)
     assert refused[0].user_attrs[REASON] == "out of memory"
+
+
+def test_with_several_models_the_default_of_each_is_tried(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    run, _ = started(tmp_path, graph, FakeClock(), models=("distmult", "complex"), trials=8)
+    two_stage(run, graph)
+    assert [t.user_attrs.get(DEFAULT) for t in full(run)] == ["distmult", "complex", None, None]
+
+
+def test_one_trial_is_left_for_what_was_found(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    run, _ = started(tmp_path, graph, FakeClock(), models=("distmult", "complex"), trials=4)
+    two_stage(run, graph)
+    assert [t.user_attrs.get(DEFAULT) for t in full(run)] == ["distmult", None]
