@@ -45,7 +45,7 @@ format: $(READY)
 	$(BIN)/ruff format .
 
 bench: $(READY)
-	@set -e; for script in benchmarks/*.py; do echo "$$script"; $(BIN)/python "$$script" $(BENCH_ARGS); done
+	@set -e; for script in $(filter-out benchmarks/record.py,$(wildcard benchmarks/*.py)); do echo "$$script"; $(BIN)/python "$$script" $(BENCH_ARGS); done
 
 reproduce: $(READY)
 	@test -n "$(ROW)" -a -f "configs/$(ROW).yaml" || { \
