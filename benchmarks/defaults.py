@@ -2,10 +2,10 @@
 
     python benchmarks/defaults.py
 
-ComplEx's default configuration with four weights of N3. The clock is CPU time of one thread, validations included, so
-that a busy machine changes little. The figure is the best filtered MRR on a sample of 1,000 validation triples; the test
-split has no part in it. One seed and a short time: differences of a hundredth mean nothing. Finished runs are kept
-in the result file and skipped when the script is called again.
+ComplEx with its default configuration and four weights of N3. The clock is CPU time of one thread, validations too,
+so that a busy machine changes little. The figure is the best filtered MRR on a sample of 1,000 validation triples; the
+test split has no part in it. One seed and a short time: differences of a hundredth mean nothing. Finished runs are
+kept in the result file and skipped when the script is called again.
 """
 
 from __future__ import annotations

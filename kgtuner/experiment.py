@@ -148,15 +148,18 @@ def run(
         def validate() -> float:
             return objective(validation_metrics(trainer.model, graph, sample), metric)
 
-        def after_validation(point: CurvePoint) -> None:
+        def save() -> None:
             nonlocal last_saved
-            on_validation(point)
-            due = trainer.ending or clock() - last_saved >= CHECKPOINT_SECONDS
-            if checkpoint is not None and due:
+            if checkpoint is not None:
                 save_checkpoint(checkpoint, trainer, identity)
                 last_saved = clock()
 
-        outcome = trainer.run(validate, after_validation)
+        def after_validation(point: CurvePoint) -> None:
+            on_validation(point)
+            if trainer.ending or clock() - last_saved >= CHECKPOINT_SECONDS:
+                save()
+
+        outcome = trainer.run(validate, after_validation, save, CHECKPOINT_SECONDS)
         started = clock()
         valid = validation_metrics(trainer.model, graph, graph.valid)
         valid_seconds = clock() - started

@@ -15,7 +15,7 @@ from kgtuner.files import replacing
 from kgtuner.training.parameters import write_tensors
 from kgtuner.training.trainer import CurvePoint, Progress, Trainer
 
-FORMAT = 1
+FORMAT = 2
 
 
 def save_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -58,6 +59,9 @@ class Progress:
     seconds: float = 0.0
     queries: int = 0
     training_seconds: float = 0.0
+    validated_at: float = 0.0  # seconds
+    loss_sum: float = 0.0  # since the last validation
+    loss_steps: int = 0
     curve: list[CurvePoint] = field(default_factory=list)
 
 
@@ -130,28 +134,32 @@ class Trainer:
         self,
         validate: Callable[[], float],
         on_validation: Callable[[CurvePoint], None] = lambda point: None,
+        on_pause: Callable[[], None] = lambda: None,
+        pause_every: float = math.inf,
     ) -> TrainingOutcome:
         """Train until a limit is reached.
 
         Args:
             validate: the metric of the model as it is now; larger is better.
             on_validation: called after each validation, when the state is whole and can be saved.
+            on_pause: called between two validations, when the state is whole as well, every so many seconds.
+            pause_every: seconds.
 
         Raises:
             Diverged: when the loss stops being finite.
         """
         progress, limits = self.progress, self.limits
         began = self.clock() - progress.seconds
-        last_validation = progress.seconds
+        last_pause = progress.seconds
         validation_seconds = 0.0
-        loss_sum, loss_steps = torch.zeros((), device=self.model.entities.device), 0
+        loss_sum = torch.full((), progress.loss_sum, device=self.model.entities.device)
         stopped_by = self._finished()  # a checkpoint may be of a training that had just ended
         self.model.train()
         while stopped_by is None:
             batch = self.batches.next()
             before = self.clock()
             loss_sum += self._step(batch)
-            loss_steps += 1
+            progress.loss_steps += 1
             progress.step += 1
             progress.queries += len(batch)
             now = self.clock()
@@ -164,11 +172,16 @@ class Trainer:
             due = (
                 progress.step % limits.validate_every == 0
                 if limits.validate_every_seconds is None
-                else progress.seconds - last_validation >= limits.validate_every_seconds
+                else progress.seconds - progress.validated_at >= limits.validate_every_seconds
             )
             if stopped_by is None and not due:
                 if progress.step % FINITE_CHECK == 0:
                     self._require_finite(loss_sum)
+                if progress.seconds - last_pause >= pause_every:
+                    self._require_finite(loss_sum)  # nothing broken is ever saved
+                    progress.loss_sum = float(loss_sum)
+                    on_pause()
+                    last_pause = progress.seconds
                 continue
             self._require_finite(loss_sum)
             self.model.eval()
@@ -176,10 +189,12 @@ class Trainer:
             metric = validate()
             validation_seconds = self.clock() - started
             self.model.train()
-            last_validation = progress.seconds = self.clock() - began
-            point = CurvePoint(progress.step, progress.seconds, float(loss_sum) / loss_steps, metric)
+            progress.validated_at = progress.seconds = self.clock() - began
+            loss = float(loss_sum) / progress.loss_steps
+            point = CurvePoint(progress.step, progress.seconds, loss, metric)
             progress.curve.append(point)
-            loss_sum, loss_steps = torch.zeros_like(loss_sum), 0
+            loss_sum = torch.zeros_like(loss_sum)
+            progress.loss_sum, progress.loss_steps = 0.0, 0
             if self.early_stopping.observe(metric):
                 self.best.keep(self.model)
             if self.early_stopping.halve_now():

@@ -282,6 +282,30 @@ def test_interrupted_training_goes_on_to_the_same_bits(
 
 
 @pytest.mark.usefixtures("every_validation_is_saved")
+def test_training_is_saved_between_validations_too_and_goes_on_to_the_same_bits(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings = config(training__validate_every=10)
+    whole = run(settings, GRAPH, seed=2)
+    saved: list[int] = []
+    save = experiment.save_checkpoint
+
+    def killed_after_the_thirteenth(path: Path, trainer: Trainer, identity: dict[str, Any]) -> None:
+        save(path, trainer, identity)
+        saved.append(trainer.progress.step)
+        if saved[-1] == 13:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(experiment, "save_checkpoint", killed_after_the_thirteenth)
+    with pytest.raises(KeyboardInterrupt):
+        run(settings, GRAPH, seed=2, checkpoint=tmp_path / "trial.safetensors")
+    resumed = run(settings, GRAPH, seed=2, checkpoint=tmp_path / "trial.safetensors")
+    assert saved[13:15] == [14, 15]  # it went on from step 13
+    assert digest(resumed) == digest(whole)
+    assert [p.loss for p in resumed.curve] == [p.loss for p in whole.curve]
+
+
+@pytest.mark.usefixtures("every_validation_is_saved")
 @pytest.mark.parametrize("patience", [1, 100])
 def test_training_that_had_just_ended_does_not_go_on(patience: int, tmp_path: Path) -> None:
     settings = config(training__patience=patience, optimizer__learning_rate=1.0)
