@@ -34,7 +34,7 @@ def stage_one(
         schedule: None without a wall-clock budget.
         graph: the subgraph; whole: the size of the graph it comes from.
     """
-    study = study_of(run, plan, space, None)
+    study = study_of(run, plan, space, None, None if schedule is None else schedule.subgraph_slot)
 
     def over() -> bool:
         if plan.trials is not None:

@@ -41,7 +41,8 @@ def stage_two(
     """
     found = [t for t in run.store.trials("subgraph") if value_of(t) is not None]
     prior = observed(run, space, "subgraph", 1)
-    study = study_of(run, plan, space, prior if len(prior) else None)
+    slot = None if schedule is None else schedule.full_slot
+    study = study_of(run, plan, space, prior if len(prior) else None, slot)
     named = named_parameters(run.settings.space)
     search = FullSearch(
         run,

@@ -377,3 +377,26 @@ def test_one_trial_is_left_for_what_was_found(
     run, _ = started(tmp_path, graph, FakeClock(), models=("distmult", "complex"), trials=4)
     two_stage(run, graph)
     assert [t.user_attrs.get(DEFAULT) for t in full(run)] == ["distmult", None]
+
+
+@pytest.mark.parametrize(("budget", "population"), [(60.0, 2_000), (7200.0, 10_000)])
+def test_candidates_are_searched_less_hard_before_short_trials(
+    worker: type[FakeWorker],
+    graph: KnowledgeGraph,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    budget: float,
+    population: int,
+) -> None:
+    asked: set[int] = set()
+
+    def seen(
+        space: Space, observations: Observations, rng: np.random.Generator, *_: Any, **how: Any
+    ) -> FloatArray:
+        asked.add(how["population"])
+        return _drawn(space, observations, rng)
+
+    monkeypatch.setattr(bore, "propose", seen)
+    run, _ = started(tmp_path, graph, FakeClock(), budget=budget)
+    two_stage(run, graph)
+    assert population in asked
