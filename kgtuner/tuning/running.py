@@ -311,7 +311,7 @@ class TuningRun:
                 file.unlink(missing_ok=True)
 
     def _drop_other_models(self, study: Study) -> None:
-        """Keep the parameters of the best trial and of the default configuration, and the best two's checkpoints."""
+        """Keep the parameters of the best trial and of the defaults, and the checkpoints of those and of the second."""
         finished = [t for t in study.get_trials(deepcopy=False) if value_of(t) is not None]
         keep = {max(finished, key=lambda t: value_of(t) or 0.0).number}
         keep |= {t.number for t in finished if t.user_attrs.get(DEFAULT)}
@@ -320,7 +320,8 @@ class TuningRun:
                 file.unlink(missing_ok=True)
         best_first = sorted(finished, key=lambda t: -(value_of(t) or 0.0))
         roots = list(dict.fromkeys(self.root(study, trial) for trial in best_first))
-        self.drop_checkpoints({self.checkpoint_path(number) for number in roots[:2]})
+        going_on = {*roots[:2], *(self.root(study, t) for t in finished if t.user_attrs.get(DEFAULT))}
+        self.drop_checkpoints({self.checkpoint_path(number) for number in going_on})
 
     def publish_best(self, trial: FrozenTrial) -> None:
         """Write best.yaml, and best.safetensors where the trial trained on the full graph."""

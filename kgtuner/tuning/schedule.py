@@ -17,13 +17,13 @@ WORTH_STARTING = 8.0  # times `START_SECONDS`, that a first training on the full
 
 @dataclass(frozen=True)
 class Rungs:
-    """How the time on the full graph is shared: many short trainings, the best two on, the best one on.
+    """How the time on the full graph is shared: many short trainings, the best two (and the default), the best one.
 
     Attributes:
         trials: trainings of the first rung, the default configuration's included.
         least_trials: of them, where the budget is so small that each needs more time.
         first_share, second_share: of the time, when the first and the second rung end.
-        last_share: of the time, that the best configuration has trained in the end.
+        last_share: of the time, that the best configuration has trained in the end, if the default is among the two.
     """
 
     trials: int

@@ -30,8 +30,9 @@ def stage_two(
 ) -> None:
     """Spend what is left on the full graph.
 
-    With a clock this is successive halving: short trainings, the best two of them go on for longer, the best one
-    for the rest of the time, each from where it stopped. With a number of trials each trains to its end.
+    With a clock this is successive halving: short trainings, the best two of them and the default configuration go
+    on for longer, the best one for the rest of the time, each from where it stopped. With a number of trials each
+    trains to its end.
 
     Args:
         run, space: as everywhere.
@@ -125,7 +126,10 @@ def _search(
 
 
 def _go_on_with_best(run: TuningRun, plan: StagePlan, study: Study, keep: int, ends_at: float) -> None:
-    """Let the best trainings go on from where they stopped, with equal shares of the time to `ends_at`."""
+    """Let the best trainings go on from where they stopped, with equal shares of the time to `ends_at`.
+
+    Of `keep` > 1 the default configuration is one more.
+    """
     trials = [t for t in study.get_trials(deepcopy=False) if value_of(t) is not None]
     went_on = {t.user_attrs[AGAIN] for t in trials if AGAIN in t.user_attrs}
     heads = [t for t in trials if t.number not in went_on]  # where each training stands now
@@ -136,7 +140,10 @@ def _go_on_with_best(run: TuningRun, plan: StagePlan, study: Study, keep: int, e
         longest = max(_trained(t) for t in heads)
         heads = [t for t in heads if _trained(t) >= 0.5 * longest or t is best]
     able = [t for t in heads if t.user_attrs[RESULT]["stopped_by"] == "max_seconds"]
-    able = sorted(able, key=lambda t: -(value_of(t) or 0.0))[:keep]
+    able = sorted(able, key=lambda t: -(value_of(t) or 0.0))
+    # The best default goes into the second rung in any case: it may learn slowly and end well.
+    defaults = [t for t in able[keep:] if DEFAULT in t.user_attrs][: int(keep > 1)]
+    able = [*able[:keep], *defaults]
     for left, trial in zip(range(len(able), 0, -1), able, strict=True):
         seconds = (ends_at - run.elapsed) / left
         if seconds >= LEAST_TRIAL_SECONDS:
