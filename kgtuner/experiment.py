@@ -26,14 +26,15 @@ from kgtuner.models import MODELS, Model
 from kgtuner.negatives import NEGATIVES, NegativeSampler
 from kgtuner.registry import lookup, unknown
 from kgtuner.regularizers import REGULARIZERS, Regularizer
+from kgtuner.training.all_entities import AllEntitiesStep
 from kgtuner.training.allocation import keeping_freed_memory
 from kgtuner.training.best import BestParameters
 from kgtuner.training.checkpoint import load_checkpoint, save_checkpoint
 from kgtuner.training.early_stopping import EarlyStopping
+from kgtuner.training.negative_sampling import NegativeSamplingStep
 from kgtuner.training.optimizers import OPTIMIZERS, Optimizer
 from kgtuner.training.precision import low_precision
 from kgtuner.training.queries import Batches, TrainingQueries
-from kgtuner.training.steps import AllEntitiesStep, NegativeSamplingStep
 from kgtuner.training.trainer import CurvePoint, Limits, StopReason, Trainer
 from kgtuner.types import Clock
 

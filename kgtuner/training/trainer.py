@@ -12,11 +12,12 @@ import torch
 
 from kgtuner.errors import Diverged
 from kgtuner.models import Model
+from kgtuner.training.all_entities import AllEntitiesStep
 from kgtuner.training.best import BestParameters
 from kgtuner.training.early_stopping import EarlyStopping
+from kgtuner.training.negative_sampling import NegativeSamplingStep
 from kgtuner.training.optimizers import Optimizer
 from kgtuner.training.queries import Batches
-from kgtuner.training.steps import AllEntitiesStep, NegativeSamplingStep
 from kgtuner.types import Clock
 
 FINITE_CHECK = 256

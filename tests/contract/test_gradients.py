@@ -19,9 +19,11 @@ from kgtuner.losses import LOSSES
 from kgtuner.models import MODELS, Model
 from kgtuner.negatives import NEGATIVES
 from kgtuner.regularizers import REGULARIZERS
-from kgtuner.training import steps
+from kgtuner.training import negative_sampling
+from kgtuner.training.all_entities import AllEntitiesStep
+from kgtuner.training.negative_sampling import NegativeSamplingStep
 from kgtuner.training.queries import TrainingQueries
-from kgtuner.training.steps import AllEntitiesStep, Gradient, NegativeSamplingStep
+from kgtuner.training.steps import Gradient
 
 N, R = 8, 2
 TRAIN = np.array(
@@ -239,7 +241,7 @@ def test_gathering_few_rows_at_a_time_changes_nothing(
     name: str, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gradient(numbers: int) -> Gradient:
-        monkeypatch.setattr(steps, "GATHERED_NUMBERS", numbers)
+        monkeypatch.setattr(negative_sampling, "GATHERED_NUMBERS", numbers)
         parts = (made(name, {}, "shared"), LOSSES["bce_adversarial"](), REGULARIZERS["none"]())
         negatives = NEGATIVES[mode](num_negatives=6)
         generator = torch.Generator().manual_seed(3)
