@@ -5,7 +5,7 @@
 
 A row is graph/model/budget. Finished rows are kept in the result file and skipped when the script is called again.
 The published figures are test MRR: LibKGE's best for CoDEx-S and WN18RR, KGTuner's (ACL 2022) for WN18RR and
-FB15k-237; they took many hours on GPUs.
+FB15k-237.
 """
 
 from __future__ import annotations

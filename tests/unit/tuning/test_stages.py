@@ -178,6 +178,7 @@ def test_full_graph_begins_with_the_default_and_ends_with_its_best_going_on(
     assert last.user_attrs[RESULT]["seconds"] == pytest.approx(share * 287, rel=0.05)
 
 
+@pytest.mark.slow
 def test_stage_one_trials_are_as_long_as_the_epochs_of_the_last_training_need(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
@@ -192,6 +193,7 @@ def test_stage_one_trials_are_as_long_as_the_epochs_of_the_last_training_need(
     assert min(lengths) == pytest.approx(scale * 0.55 * (7200 - 289) / 2, rel=0.01)
 
 
+@pytest.mark.slow
 def test_stage_one_scales_the_number_of_negatives_down_with_the_entities(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
@@ -242,6 +244,7 @@ def test_a_trial_that_failed_on_the_subgraph_is_remembered_as_bad(
     assert 0 < np.isnan(known.values).sum() < len(known)
 
 
+@pytest.mark.slow
 def test_trials_that_end_by_themselves_leave_their_time_to_others(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
@@ -308,6 +311,7 @@ def test_without_the_default_every_trial_is_proposed(
     assert all(t.params for t in full(run) if AGAIN not in t.user_attrs)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("algorithm", ["rf_bore", "random"])
 def test_a_space_without_rates_or_weights_has_no_neighbours_and_is_searched_all_the_same(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, algorithm: str
@@ -319,6 +323,7 @@ def test_a_space_without_rates_or_weights_has_no_neighbours_and_is_searched_all_
     assert len(full(run)) >= 8
 
 
+@pytest.mark.slow
 def test_sizes_a_user_names_are_kept_and_others_are_raised(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
@@ -345,6 +350,7 @@ def test_with_mean_rank_smaller_is_better_and_kinds_are_transferred_all_the_same
     assert any(t.params for t in full(run)[1:4])
 
 
+@pytest.mark.slow
 def test_a_silent_worker_is_given_up_soon_after_the_stage_should_be_over(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
@@ -381,6 +387,7 @@ def test_one_trial_is_left_for_what_was_found(
     assert [t.user_attrs.get(DEFAULT) for t in full(run)] == ["distmult", None]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("budget", "population"), [(60.0, 2_000), (7200.0, 10_000)])
 def test_candidates_are_searched_less_hard_before_short_trials(
     worker: type[FakeWorker],
