@@ -31,26 +31,28 @@ __all__ = [
 ]
 
 if TYPE_CHECKING:
+    from kgtuner.api.evaluation import evaluate, load_run
+    from kgtuner.api.training import train
+    from kgtuner.api.tuning import resume, tune
     from kgtuner.config import TrialConfig
     from kgtuner.defaults import default_config
     from kgtuner.errors import KGTunerError
     from kgtuner.graph.catalog import load_dataset
     from kgtuner.graph.knowledge_graph import KnowledgeGraph
     from kgtuner.subgraph import sample_subgraph
-    from kgtuner.tuning.api import evaluate, load_run, resume, train, tune
 else:  # hidden from type checkers, for which a module with __getattr__ has every name
     _HOME = {
         "KGTunerError": "kgtuner.errors",
         "KnowledgeGraph": "kgtuner.graph.knowledge_graph",
         "TrialConfig": "kgtuner.config",
         "default_config": "kgtuner.defaults",
-        "evaluate": "kgtuner.tuning.api",
+        "evaluate": "kgtuner.api.evaluation",
         "load_dataset": "kgtuner.graph.catalog",
-        "load_run": "kgtuner.tuning.api",
-        "resume": "kgtuner.tuning.api",
+        "load_run": "kgtuner.api.evaluation",
+        "resume": "kgtuner.api.tuning",
         "sample_subgraph": "kgtuner.subgraph",
-        "train": "kgtuner.tuning.api",
-        "tune": "kgtuner.tuning.api",
+        "train": "kgtuner.api.training",
+        "tune": "kgtuner.api.tuning",
     }
 
     def __getattr__(name: str) -> Any:

@@ -22,7 +22,7 @@ def add(commands: Any) -> None:
 
 def run(args: argparse.Namespace) -> Outcome:
     """Filtered metrics overall, per direction, per relation and per relation category."""
-    from kgtuner.tuning.api import evaluate
+    from kgtuner.api.evaluation import evaluate
 
     evaluation = evaluate(args.folder, split=args.split)
 

@@ -51,9 +51,9 @@ def run(args: argparse.Namespace) -> Outcome:
     name = folder_name(graph_name(args.graph), what, f"seed{args.seed or 0}")
     output = settings.setdefault("output", os.path.join("runs", name))
 
+    from kgtuner.api.training import train
     from kgtuner.report.display import validation_line
     from kgtuner.report.text import printable
-    from kgtuner.tuning.api import train
 
     def on_validation(point: CurvePoint) -> None:
         print(validation_line(point, settings.get("metric", "mrr")), file=sys.stderr, flush=True)

@@ -107,8 +107,8 @@ def run(args: argparse.Namespace) -> Outcome:
     settings.setdefault("output", os.path.join("runs", folder_name(graph_name(args.graph), *models)))
     _refuse_used(settings["output"])
 
+    from kgtuner.api.tuning import tune
     from kgtuner.report.display import watching
-    from kgtuner.tuning.api import tune
 
     with (
         hint_when_interrupted(settings["output"], _how_to_resume(settings["output"])),
@@ -123,8 +123,8 @@ def _resume(args: argparse.Namespace, settings: dict[str, Any]) -> Outcome:
         extra = ["the graph"] * (args.graph is not None) + [_options(settings)] * bool(settings)
         raise ConfigError(f"--resume takes all settings from the run folder: leave out {', '.join(extra)}")
 
+    from kgtuner.api.tuning import resume
     from kgtuner.report.display import watching
-    from kgtuner.tuning.api import resume
     from kgtuner.tuning.run_folder import RunFolder
 
     asked_for = RunFolder(args.resume).read("run.json").get("settings")

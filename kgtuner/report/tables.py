@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from kgtuner.evaluation.evaluator import Evaluation
     from kgtuner.evaluation.metrics import Metrics
     from kgtuner.prediction import Prediction, RelationPrediction
-    from kgtuner.tuning.api import TrainResult
     from kgtuner.tuning.result import TuneResult
+    from kgtuner.tuning.trained import TrainResult
 
 BEST_TRIALS = 4
 REPORTED = ("mrr", "hits_at_1", "hits_at_3", "hits_at_10", "mean_rank")

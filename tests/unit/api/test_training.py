@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +10,8 @@ import pytest
 import torch
 
 import kgtuner as kt
+from kgtuner.api import training
 from kgtuner.errors import ConfigError, RunError
-from kgtuner.tuning import api
 
 CONFIG = kt.TrialConfig.from_mapping(
     {
@@ -66,7 +64,7 @@ def test_a_training_uses_one_thread_unless_told_otherwise_and_leaves_torch_as_it
         used.append(torch.get_num_threads())
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(api, "run_experiment", run)
+    monkeypatch.setattr(training, "run_experiment", run)
     for output in (None, tmp_path / "run"):
         with pytest.raises(KeyboardInterrupt):
             kt.train(graph, CONFIG, threads=given, output=output)
@@ -84,33 +82,3 @@ def test_a_training_for_one_metric_is_not_given_for_another(graph: kt.KnowledgeG
     with pytest.raises(RunError, match="holds a run with another metric; choose another --output"):
         kt.train(graph, CONFIG, output=tmp_path / "run", metric="hits_at_1")
     assert kt.train(graph, CONFIG, output=tmp_path / "run").report["metric"] == "mrr"
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_only_the_first_signal_interrupts_and_those_after_it_let_the_run_conclude(
-    number: signal.Signals,
-) -> None:
-    before = {each: signal.getsignal(each) for each in (signal.SIGINT, signal.SIGTERM)}
-    concluded = False
-    with api._interrupted_once():
-        try:
-            signal.raise_signal(number)
-        except KeyboardInterrupt:
-            with suppress(KeyboardInterrupt):  # it would end pytest
-                signal.raise_signal(signal.SIGINT)
-                signal.raise_signal(signal.SIGTERM)
-                concluded = True
-    assert concluded
-    assert {each: signal.getsignal(each) for each in before} == before
-
-
-def test_a_handler_of_the_program_stays_as_it_is() -> None:
-    heard = []
-    before = signal.signal(signal.SIGTERM, lambda number, frame: heard.append(number))
-    try:
-        with api._interrupted_once() as ignore_more:
-            ignore_more()
-            signal.raise_signal(signal.SIGTERM)
-    finally:
-        signal.signal(signal.SIGTERM, before)
-    assert heard == [signal.SIGTERM]

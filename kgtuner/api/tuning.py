@@ -1,0 +1,190 @@
+"""Tune a graph, and go on with a tuning that was interrupted."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from kgtuner.api.graphs import GraphLike, as_graph
+from kgtuner.errors import ConfigError, RunError
+from kgtuner.evaluation.metrics import METRICS
+from kgtuner.experiment import pick_device
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.models import MODELS
+from kgtuner.registry import lookup, unknown
+from kgtuner.search.samplers import SAMPLERS
+from kgtuner.space.loading import PRESETS, load_space
+from kgtuner.tuning.budget import Budget
+from kgtuner.tuning.carry_out import carry_out
+from kgtuner.tuning.events import Observer, Silent
+from kgtuner.tuning.loading import load_tuned
+from kgtuner.tuning.problems import problems
+from kgtuner.tuning.result import TuneResult
+from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
+from kgtuner.tuning.settings import TuneSettings
+from kgtuner.types import Clock
+
+
+def tune(
+    graph: GraphLike,
+    *,
+    model: str | Sequence[str] = "complex",
+    budget: str | float | None = None,
+    trials: int | None = None,
+    seed: int = 0,
+    output: str | Path | None = None,
+    metric: str = "mrr",
+    space: str | Path = "broad",
+    algorithm: str = "rf_bore",
+    two_stages: bool = True,
+    stage_one_share: float = 0.5,
+    subgraph_ratio: float = 0.2,
+    device: str = "auto",
+    threads: int | None = None,
+    max_steps: int | None = None,
+    try_default: bool = True,
+    observer: Observer | None = None,
+    clock: Clock = time.monotonic,
+) -> TuneResult:
+    """Find the configuration that validates best within a budget, and train it.
+
+    Args:
+        graph: a graph, the name of a data set, or the path of a folder or file of triples.
+        model: a model name, several names (in a list or joined by commas) to search over all of them.
+        budget: "30m", "2h", seconds, or "3x" for full-training equivalents; or give `trials`.
+        trials: number of trainings over both stages.
+        seed: same seed, same machine, budget in trials: same result.
+        output: the run folder; by default runs/<graph>-<model>.
+        metric: what validation maximises.
+        space: "broad", "reduced" (the paper's), "full" or a YAML file.
+        algorithm: a name from `SAMPLERS`.
+        two_stages: False to search on the full graph only.
+        stage_one_share: share of the budget for the subgraph.
+        subgraph_ratio: share of the entities that the subgraph is sampled to have.
+        device: "auto", "cpu", "cuda", …
+        threads: CPU threads of a training; None for one.
+        max_steps: upper limit of the optimiser steps of any trial.
+        try_default: False leaves the default configuration out, to compare searches with each other.
+        observer: told of everything that happens.
+        clock: seconds that only grow.
+
+    Raises:
+        ConfigError: for a name or value that cannot work; nothing was started.
+        DataError: for a graph that cannot be read or used.
+        RunError: when the run folder is in use or holds another run.
+    """
+    models = tuple(name.strip() for name in model.split(",")) if isinstance(model, str) else tuple(model)
+    settings = TuneSettings(
+        models=models,
+        budget=Budget.of(budget, trials),
+        seed=seed,
+        metric=metric,
+        space=str(space),
+        algorithm=algorithm,
+        two_stages=two_stages,
+        stage_one_share=stage_one_share,
+        subgraph_ratio=subgraph_ratio,
+        device=device,
+        threads=threads,
+        max_steps=max_steps,
+        try_default=try_default,
+    )
+    _check(settings)
+    graph = as_graph(graph, seed)
+    if len(graph.valid) == 0 or len(graph.test) == 0:
+        empty = "valid" if len(graph.valid) == 0 else "test"
+        raise ConfigError(f"{graph.name} has an empty {empty} split; give one file or frame to have it split")
+    folder = RunFolder(output if output is not None else Path("runs") / f"{graph.name}-{'-'.join(models)}")
+    _require_no_run(folder)
+    folder.create()
+    folder.lock()
+    try:
+        _require_no_run(folder)  # again: now nobody else can begin one
+        with folder.all_or_nothing():
+            graph.save(folder.graph)
+            if settings.space not in PRESETS:
+                folder.write_text(folder.space.name, Path(settings.space).read_text(encoding="utf-8"))
+            folder.write("run.json", _tuning_record(settings, graph))
+        settings = _with_own_space(folder, settings)
+        return carry_out(folder, settings, graph, observer or Silent(), clock, problems(graph))
+    finally:
+        folder.unlock()
+
+
+def resume(
+    output: str | Path, *, observer: Observer | None = None, clock: Clock = time.monotonic
+) -> TuneResult:
+    """Go on with a run that was interrupted, killed or lost its power: same budget, same history.
+
+    A run that ended is returned as it is.
+
+    Raises:
+        RunError: when the folder is no run, is damaged, or another process works in it.
+    """
+    folder = RunFolder(output)
+    run = folder.read("run.json")
+    if run.get("kind") != "tune":
+        raise RunError(f"{output} is a single training; go on with it by: kgtuner train … --output {output}")
+    settings = _with_own_space(folder, TuneSettings.from_mapping(run.get("settings", {})))
+    _check(settings)
+    if (folder.path / "results.json").exists() and folder.read("results.json").get(
+        "stopped_by"
+    ) != "interrupted":
+        return load_tuned(folder)
+    folder.lock()
+    try:
+        graph = KnowledgeGraph.load(folder.graph)
+        if graph.fingerprint != run.get("fingerprint"):
+            raise RunError(
+                f"{folder.graph} is not the graph that the run in {folder.path} began with; "
+                "restore it or start a new run"
+            )
+        return carry_out(folder, settings, graph, observer or Silent(), clock)
+    finally:
+        folder.unlock()
+
+
+def _check(settings: TuneSettings) -> None:
+    """Refuse what cannot work before anything is started."""
+    for name in settings.models:
+        lookup("model", name, MODELS)
+    lookup("algorithm", settings.algorithm, SAMPLERS)
+    if settings.metric not in METRICS:
+        raise ConfigError(unknown("metric", settings.metric, METRICS))
+    pick_device(settings.device)
+    load_space(settings.space, settings.models)
+
+
+def _tuning_record(settings: TuneSettings, graph: KnowledgeGraph) -> dict[str, Any]:
+    return {
+        "format": FORMAT,
+        "kind": "tune",
+        "graph": graph.name,
+        "fingerprint": graph.fingerprint,
+        "settings": settings.to_mapping(),
+        "environment": environment(),
+        "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
+    }
+
+
+def _require_no_run(folder: RunFolder) -> None:
+    if folder.exists:
+        raise RunError(
+            f"{folder.path} holds a run already; go on with it by: kgtuner tune --resume {folder.path}, "
+            "or choose another --output"
+        )
+
+
+def _with_own_space(folder: RunFolder, settings: TuneSettings) -> TuneSettings:
+    """The settings with a user's space taken from the run folder, whatever became of the original file."""
+    if settings.space in PRESETS:
+        return settings
+    if not folder.space.exists():
+        raise RunError(
+            f"{folder.path} is damaged: {folder.space.name}, the copy of {settings.space}, is missing; "
+            "restore it or start a new run"
+        )
+    return replace(settings, space=str(folder.space))

@@ -1,0 +1,125 @@
+"""Search until the budget is spent or somebody interrupts, pick the best, and evaluate it on test, once."""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from types import FrameType
+
+from kgtuner.errors import RunError
+from kgtuner.evaluation.evaluator import Evaluation
+from kgtuner.execution.storage import RESULT, storage_errors
+from kgtuner.files import full_disk_told
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.tuning.events import Observer
+from kgtuner.tuning.result import TuneResult, best_trial, stage_summaries, trial_table
+from kgtuner.tuning.run_folder import FORMAT, RunFolder
+from kgtuner.tuning.running import DEFAULT, TuningRun, found_config
+from kgtuner.tuning.settings import TuneSettings
+from kgtuner.tuning.two_stage import two_stage
+from kgtuner.types import Clock
+
+
+def carry_out(
+    folder: RunFolder,
+    settings: TuneSettings,
+    graph: KnowledgeGraph,
+    observer: Observer,
+    clock: Clock,
+    notes: Sequence[str] = (),
+) -> TuneResult:
+    """Search until the budget is spent, then evaluate on test, once."""
+    with storage_errors(folder.study), full_disk_told(folder.path):
+        return _searched(TuningRun(folder, settings, observer, clock), graph, notes)
+
+
+def _searched(run: TuningRun, graph: KnowledgeGraph, notes: Sequence[str]) -> TuneResult:
+    stopped_by = "budget" if run.settings.budget.trials is None else "trials"
+    with _interrupted_once() as ignore_more:
+        try:
+            for message in notes:
+                run.note(message)
+            two_stage(run, graph)
+            result = _conclude(run, stopped_by, evaluate_test=True)
+        except KeyboardInterrupt:
+            ignore_more()
+            run.worker.stop(kill=True)
+            run.end_stage()
+            result = _conclude(run, "interrupted", evaluate_test=False)
+            run.note("Interrupted; what was found so far is kept.")
+        finally:
+            run.close(kill=True)
+    return result
+
+
+def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneResult:
+    """Pick the best trial, write it down, and evaluate it and the default configuration on test."""
+    full = run.store.trials("full")
+    best = best_trial(full)
+    default = best_trial([trial for trial in full if trial.user_attrs.get(DEFAULT)])
+    chosen = best or best_trial(run.store.trials("subgraph"))
+    if chosen is None and stopped_by == "interrupted":
+        raise KeyboardInterrupt  # nothing to report yet; the folder can be resumed
+    if chosen is None:
+        raise RunError(
+            f"no trial has finished in {run.folder.path}; see {run.folder.log}, or give a larger budget"
+        )
+    run.publish_best(chosen)  # first: whatever happens on test, what was found can be used
+    test = default_test = None
+    if evaluate_test and best is not None:
+        test = run.evaluate(best, "test")
+        if default is not None:
+            default_test = test if default.number == best.number else run.evaluate(default, "test")
+    table = trial_table(run.store)
+    run.folder.write_text("trials.csv", table.to_csv(index=False))
+    result = TuneResult(
+        output=run.folder.path,
+        best_config=found_config(chosen),
+        best_metrics=chosen.user_attrs[RESULT]["valid"],
+        test=None if test is None else Evaluation.from_mapping(test),
+        default_test=None if default_test is None else Evaluation.from_mapping(default_test),
+        default_metrics=None if default is None else default.user_attrs[RESULT]["valid"],
+        trials=table,
+        stages=stage_summaries(run.store, run.stage_seconds),
+        seconds=run.elapsed,
+        stopped_by=stopped_by,
+        metric=run.settings.metric,
+        peak_rss_mb=run.peak_rss_mb,
+    )
+    run.folder.write("results.json", {"format": FORMAT, **result.summary()})
+    run.save_state(force=True)
+    return result
+
+
+@contextmanager
+def _interrupted_once() -> Iterator[Callable[[], None]]:
+    """Let the first SIGINT or SIGTERM end a run, and ignore those after it while the run concludes.
+
+    A handler that the program has set for one of the two stays as it is, and so does everything outside of
+    the main thread, where signals do not arrive.
+
+    Yields:
+        What makes later signals ignored if an interruption came in another way.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield lambda: None
+        return
+    standard = (signal.SIG_DFL, signal.default_int_handler)
+    ours = [s for s in (signal.SIGINT, signal.SIGTERM) if signal.getsignal(s) in standard]
+
+    def ignore_more() -> None:
+        for each in ours:
+            signal.signal(each, signal.SIG_IGN)
+
+    def interrupt(number: int, frame: FrameType | None) -> None:
+        ignore_more()
+        raise KeyboardInterrupt
+
+    before = {each: signal.signal(each, interrupt) for each in ours}
+    try:
+        yield ignore_more
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)

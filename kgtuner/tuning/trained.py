@@ -1,0 +1,27 @@
+"""What a single training hands back."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from kgtuner.prediction import LinkPredictor
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """One training and where it lies.
+
+    Attributes:
+        report: `RunResult.to_mapping()`.
+        output: the folder, None when nothing was written.
+        model: ready to predict and to be evaluated.
+    """
+
+    report: dict[str, Any]
+    output: Path | None
+    model: LinkPredictor
+
+    def to_mapping(self) -> dict[str, Any]:
+        return {**self.report, "output": None if self.output is None else str(self.output)}
