@@ -21,6 +21,10 @@ STRUCTURES: dict[str, Structure] = {
     "complex": ((1, 0, 3, 0), (0, 2, 0, 4), (-3, 0, 1, 0), (0, -4, 0, 2)),
     "analogy": ((1, 0, 0, 0), (0, 2, 0, 0), (0, 0, 3, 4), (0, 0, -4, 3)),
     "simple": ((0, 0, 1, 0), (0, 0, 0, 2), (3, 0, 0, 0), (0, 4, 0, 0)),
+    # What AutoSF found for the two OGB graphs, as published in https://github.com/LARS-research/AutoSF
+    # (biokg/model.py, wikikg2/model.py).
+    "ogbl-biokg": ((1, 1, 0, 0), (0, 2, 0, 0), (0, 0, 3, 0), (0, 0, 0, 4)),
+    "ogbl-wikikg2": ((1, 0, 0, 0), (0, 2, 0, 3), (0, 0, 1, 3), (0, -2, 4, 0)),
 }
 
 

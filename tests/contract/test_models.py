@@ -232,6 +232,8 @@ def test_tucker_lets_the_loss_see_a_probability_where_asked_to() -> None:
         ("distmult", 1 * 5 * 2 + 2 * 6 * 3 + 3 * 7 * 4 + 4 * 8 * -1),
         ("analogy", 1 * 5 * 2 + 2 * 6 * 3 + 3 * 7 * 4 + 3 * 8 * -1 - 4 * 8 * 4 + 4 * 7 * -1),
         ("simple", 1 * 5 * 4 + 2 * 6 * -1 + 3 * 7 * 2 + 4 * 8 * 3),
+        ("ogbl-biokg", 1 * 5 * (2 + 3) + 2 * 6 * 3 + 3 * 7 * 4 + 4 * 8 * -1),
+        ("ogbl-wikikg2", 1 * 5 * 2 + (2 - 4) * 6 * 3 + (3 * 5 + 4 * 8) * 4 + (2 + 3) * 7 * -1),
     ],
 )
 def test_autosf_by_hand(structure: str, expected: float) -> None:
