@@ -18,7 +18,7 @@ from kgtuner.search.surrogates import SURROGATES
 from kgtuner.space.space import Space
 from kgtuner.tuning.raising import BATCH_SIZES, DIMENSIONS, GraphSize, Measured, free_memory, raised
 from kgtuner.tuning.result import best_trial
-from kgtuner.tuning.running import TuningRun
+from kgtuner.tuning.running import TuningRun, found_config
 from kgtuner.tuning.trials import UNSAID, count, observed, within
 from kgtuner.types import Assignment
 
@@ -29,6 +29,9 @@ KIND_SHARE = 0.5  # of stage one's trials: the best of a kind is worth a transfe
 NEIGHBOURHOOD = {"regularizer.weight": 0.5, "optimizer.learning_rate": 0.25, "model.dropout": 0.1}
 """How far a neighbour lies: powers of ten where a range is logarithmic, else differences; standard deviations."""
 NEIGHBOUR_SHARE = 0.7  # of these, that a neighbour changes
+WIDENED = "widened"  # in a trial's notes: the number of the trial whose configuration it widens
+RAISED_FOR = 2.0  # slots: a transferred configuration may be so large that it shows what it can in this time
+NEARLY = 0.98  # of the best validation: a training that has come so far has shown what it can
 
 
 @dataclass(frozen=True)
@@ -53,17 +56,23 @@ class FullSearch:
     raise_dimension: bool
     raise_batch: bool
 
-    def next(self, seconds: float | None) -> tuple[Trial, TrialConfig]:
-        """A trial and its configuration, raised to what memory and `seconds` of training allow."""
+    def next(self, slot: float | None, last: float | None) -> tuple[Trial, TrialConfig]:
+        """A trial and its configuration, raised to what memory and time allow.
+
+        Args:
+            slot: seconds that the trial will have; None without a clock.
+            last: seconds that the best configuration will have had in the end.
+        """
+        seconds = None if slot is None else RAISED_FOR * slot
         waiting = self._not_yet_tried()
         kinds = self._untried_kinds(waiting)
         tries = count(self.study)
         if kinds and tries < TRANSFERS:
             return self._transfer(kinds[0], seconds)
         if tries % 2 and tries >= (TRANSFERS if self.found else STARTUP):
-            neighbour = self._neighbour(tries)  # every other one stays near the best of the full graph
-            if neighbour is not None:
-                return neighbour
+            near = self._widened(last) or self._neighbour(tries)  # every other one stays near the best
+            if near is not None:
+                return near
         if waiting:
             return self._transfer(self._most_promising(waiting), seconds)
         return self._asked(seconds)
@@ -92,6 +101,45 @@ class FullSearch:
         )
         return trial, grown
 
+    def _widened(self, last: float | None) -> tuple[Trial, TrialConfig] | None:
+        """The best configuration of the full graph so far with the next larger dimension, tried once.
+
+        A dimension that is worth its time on the full graph cannot be seen on a subgraph, and a training of the first
+        rung is too short for the largest: so it grows a step at a time, from what has proved itself.
+        """
+        best = best_trial(self.study.get_trials(deepcopy=False))
+        if best is None or not self.raise_dimension or self.small is None:
+            return None
+        seen = {t.user_attrs.get(WIDENED) for t in self.study.get_trials(deepcopy=False)}
+        config = found_config(best)
+        assignment = within(self.space, config)
+        larger = [d for d in DIMENSIONS if d > int(config.model.options["dimension"])][:1]
+        if best.number in seen or assignment is None or not larger:
+            return None
+        wide = raised(
+            config,
+            _measured(self.whole, self.whole, best),
+            self.whole,
+            seconds=last,
+            memory=free_memory(self.run.settings.device),
+            dimensions=larger,
+            batch_sizes=(),
+        )
+        if wide == config:
+            return None
+        return self._beside(assignment, wide, {WIDENED: best.number})
+
+    def _beside(
+        self, assignment: dict[str, Any], config: TrialConfig, notes: dict[str, Any]
+    ) -> tuple[Trial, TrialConfig]:
+        """A trial of a configuration that stands at a point of the space, apart from its sizes."""
+        self.study.enqueue_trial(assignment)
+        with storage_errors(self.run.folder.study):
+            trial, _ = ask(self.study, self.space)
+            for name, value in notes.items():
+                trial.set_user_attr(name, value)
+        return trial, config
+
     def _neighbour(self, number: int) -> tuple[Trial, TrialConfig] | None:
         """The best configuration of the full graph so far with its rates and weights a little changed.
 
@@ -119,10 +167,7 @@ class FullSearch:
         assignment = within(self.space, config)
         if assignment is None:
             return None  # the best is the default configuration and outside the space; so are its neighbours
-        self.study.enqueue_trial(assignment)
-        with storage_errors(self.run.folder.study):
-            trial, _ = ask(self.study, self.space)
-        return trial, config
+        return self._beside(assignment, config, {})
 
     def _most_promising(self, waiting: list[FrozenTrial]) -> FrozenTrial:
         """Of the configurations still to be transferred, the first as the surrogate sees them now."""
@@ -172,12 +217,14 @@ def _closest(found: list[FrozenTrial], assignment: dict[str, Any]) -> FrozenTria
 
 
 def _measured(size: GraphSize, whole: GraphSize, trial: FrozenTrial | None) -> Measured:
-    """What a stage-one trial took until its best validation, with as many negatives as on the full graph."""
+    """What a trial took until it was nearly at its best, with as many negatives as on the full graph."""
     if trial is None:
         return Measured(size, 1e-4, 20.0, 2_000)
     result = trial.user_attrs[RESULT]
-    best = max(result["curve"], key=lambda point: point["metric"])
-    queries = result["queries"] * best["step"] / result["steps"]
+    best = max(point["metric"] for point in result["curve"])
+    enough = NEARLY * best if best > 0 else best / NEARLY  # a mean rank is told as a negative number
+    near = next(point for point in result["curve"] if point["metric"] >= enough)
+    queries = result["queries"] * near["step"] / result["steps"]
     own = trial.params.get("training.mode") == "negative_sampling" and (
         trial.params.get("negatives.name", "independent") == "independent"
     )
@@ -186,5 +233,5 @@ def _measured(size: GraphSize, whole: GraphSize, trial: FrozenTrial | None) -> M
         size,
         seconds_per_query=more_negatives * result["training_seconds"] / max(1, result["queries"]),
         epochs_to_best=queries / (2 * size.triples),
-        steps_to_best=best["step"],
+        steps_to_best=near["step"],
     )

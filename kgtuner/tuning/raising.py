@@ -40,7 +40,7 @@ class Measured:
 
     Attributes:
         seconds_per_query: training time per directed query.
-        epochs_to_best: passes over both directions of train until its best validation.
+        epochs_to_best: passes over both directions of train until it was at its best, or nearly.
         steps_to_best: optimiser steps until then.
     """
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 START_SECONDS = 0.7
 """What a training costs around its own clock: loading, indexing, writing the model."""
@@ -12,6 +12,8 @@ LEAST_TRAINING_SECONDS = 0.5  # of a trial, without what surrounds the training
 STAGE_ONE_TRIALS = 15  # at least, wherever a budget can hold them
 FINAL_SHARE = 0.04  # of a budget, kept back for the test evaluation until it can be estimated
 WORTH_A_TRIAL = 0.4  # of a trial's usual time; with less left a stage ends
+LEAST_EPOCHS = 2.0  # of a training of the first rung: order after less says little about order in the end
+LEAST_TRAININGS = 3  # of the first rung, however slow they are
 WORTH_STARTING = 8.0  # times `START_SECONDS`, that a first training on the full graph takes at least
 
 
@@ -43,7 +45,10 @@ WITHOUT_SUBGRAPH = Rungs(trials=24, least_trials=8, first_share=0.6, second_shar
 
 @dataclass(frozen=True)
 class Schedule:
-    """Seconds of the budget used when each part ends. It depends on the budget alone, so a resumed run keeps it.
+    """Seconds of the budget used when each part ends.
+
+    It depends on the budget and on what the first training showed, so a resumed run keeps it.
+
 
     Attributes:
         stage_one_end: when the subgraph stage ends; 0 without one.
@@ -61,6 +66,16 @@ class Schedule:
         end = max(used, budget - 1.0 - FINAL_SHARE * budget)
         stage_one_end = used + stage_one_share * (end - used) if two_stages else used
         return cls(stage_one_end, end, AFTER_SUBGRAPH if two_stages else WITHOUT_SUBGRAPH)
+
+    def at_speed(self, epochs_per_second: float) -> Schedule:
+        """With fewer trainings in the first rung where the time holds too few epochs for all of them."""
+        rung = self.rungs.first_share * self.full_seconds
+        held = rung * epochs_per_second / LEAST_EPOCHS
+        if held >= self.rungs.trials:
+            return self
+        trials = max(LEAST_TRAININGS, int(held))
+        least = min(self.rungs.least_trials, trials)
+        return replace(self, rungs=replace(self.rungs, trials=trials, least_trials=least))
 
     @property
     def full_seconds(self) -> float:

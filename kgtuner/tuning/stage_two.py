@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import replace
 
 from optuna.study import Study
@@ -63,7 +64,7 @@ def stage_two(
         run.begin(plan, graph.n_entities, len(graph.train))
         _train_defaults(run, plan, study, None)
         while count(study) < plan.trials:
-            trial, config = search.next(None)
+            trial, config = search.next(None, None)
             run.train(plan, study, trial, limited(run, config, FULL_STEPS, None))
         run.end_stage()
         return
@@ -71,8 +72,9 @@ def stage_two(
     if not worth_another(plan.ends_at - run.elapsed, schedule.full_slot):
         return
     run.begin(plan, graph.n_entities, len(graph.train))
-    rungs = schedule.rungs
     _train_defaults(run, plan, study, schedule.full_slot)
+    schedule = schedule.at_speed(_epochs_per_second(study, plan))
+    rungs = schedule.rungs
     _search(run, plan, study, search, schedule, schedule.rung_end(rungs.first_share), rungs.trials)
     _go_on_with_best(run, plan, study, 2, schedule.rung_end(rungs.second_share))
     _go_on_with_best(run, plan, study, 1, plan.ends_at)
@@ -102,6 +104,16 @@ def train_default(run: TuningRun, plan: StagePlan, study: Study, model: str, sec
     run.train(plan, study, trial, config, checkpoint)
 
 
+def _epochs_per_second(study: Study, plan: StagePlan) -> float:
+    """How fast the default configurations passed over the graph; infinite where none was trained."""
+    first = [t.user_attrs for t in study.get_trials(deepcopy=False) if DEFAULT in t.user_attrs]
+    done = [attrs[RESULT] for attrs in first if RESULT in attrs and AGAIN not in attrs]
+    seconds = sum(result["seconds"] for result in done)
+    if not seconds:
+        return math.inf
+    return sum(result["queries"] for result in done) / (2 * plan.size.triples) / seconds
+
+
 def _search(
     run: TuningRun,
     plan: StagePlan,
@@ -114,7 +126,7 @@ def _search(
     """New configurations, each with a slot of the first rung, until the time or the number is reached."""
     slot = schedule.full_slot
     while worth_another(ends_at - run.elapsed, slot) and (most is None or count(study) < most):
-        trial, config = search.next(schedule.last_seconds)
+        trial, config = search.next(slot, schedule.last_seconds)
         seconds = slot_or_rest(ends_at - run.elapsed, slot)
         run.train(
             plan,

@@ -71,6 +71,23 @@ def test_the_best_trains_an_eighth_of_the_first_rung_half_the_second_and_all_of_
     assert schedule.last_seconds == pytest.approx(0.55 * schedule.full_seconds)
 
 
+def test_a_model_that_is_slow_has_fewer_and_longer_trainings() -> None:
+    schedule = Schedule.of(200.0, 0.5, two_stages=True)  # 38.2 s for the first rung
+    rung = 0.4 * schedule.full_seconds
+    assert schedule.at_speed(5 * 2 / rung + 1e-9).rungs.trials == 5  # five times the two epochs fit
+    slow = schedule.at_speed(0.01)
+    assert slow.rungs.trials == 3
+    assert slow.full_slot == pytest.approx(rung / 3)
+    assert slow.last_seconds > schedule.last_seconds
+    assert (slow.stage_one_end, slow.end) == (schedule.stage_one_end, schedule.end)
+
+
+def test_a_model_that_is_fast_or_of_unknown_speed_keeps_its_trainings() -> None:
+    schedule = Schedule.of(200.0, 0.5, two_stages=True)
+    assert schedule.at_speed(100.0) == schedule
+    assert schedule.at_speed(float("inf")) == schedule
+
+
 def test_a_rest_that_is_not_worth_another_trial_goes_to_the_last_one() -> None:
     assert slot_or_rest(100.0, 10.0) == 10.0
     assert slot_or_rest(13.0, 10.0) == 13.0

@@ -19,6 +19,8 @@ from kgtuner.space.space import Space
 from kgtuner.tuning import running
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.events import Silent
+from kgtuner.tuning.full_search import WIDENED
+from kgtuner.tuning.raising import DIMENSIONS
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import AGAIN, DEFAULT, TuningRun
 from kgtuner.tuning.settings import TuneSettings
@@ -45,6 +47,7 @@ class FakeWorker:
     quality: Quality = staticmethod(lambda task: 0.5)
     killed_at: float = float("inf")
     stopped_by = "max_seconds"
+    rising = False  # whether validations get better to the end
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
@@ -84,7 +87,10 @@ class FakeWorker:
             "steps": 100,
             "stopped_by": type(self).stopped_by if seconds is not None else "patience",
             "peak_rss_mb": 100.0,
-            "curve": [{"step": 10, "metric": value}, {"step": 100, "metric": value}],
+            "curve": [
+                {"step": 10, "metric": 0.5 * value if type(self).rising else value},
+                {"step": 100, "metric": value},
+            ],
             "config": dict(task.config),
         }
 
@@ -145,6 +151,14 @@ def by_rate(task: TrainTask) -> float:
     return 0.5 / (1 + abs(math.log10(rate / 0.03))) + 1e-5 * (task.config["training"]["max_seconds"] or 0)
 
 
+def rate_of(trial: Any) -> float:
+    return float(trial.user_attrs[RESULT]["config"]["optimizer"]["learning_rate"])
+
+
+def dimension_of(trial: Any) -> int:
+    return int(trial.user_attrs[RESULT]["config"]["model"]["dimension"])
+
+
 def test_a_budget_is_used_up_and_not_exceeded(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
@@ -172,7 +186,8 @@ def test_full_graph_begins_with_the_default_and_ends_with_its_best_going_on(
     assert len(going_on) in (3, 4)  # two and perhaps the default in the second rung, one in the last
     assert any(DEFAULT in t.user_attrs for t in going_on)
     best = max(new, key=lambda t: t.value)
-    assert run.root(run.store.study("full", None), last) == best.number  # type: ignore[arg-type]
+    # The best with a larger dimension is no better here, and no worse.
+    assert rate_of(last) == rate_of(best)
     # An eighth of the first rung, half or a third of the second, all of the last.
     share = 0.4 / 8 + 0.2 / (len(going_on) - 1) + 0.4
     assert last.user_attrs[RESULT]["seconds"] == pytest.approx(share * 287, rel=0.05)
@@ -335,6 +350,32 @@ def test_sizes_a_user_names_are_kept_and_others_are_raised(
     configs = [t.user_attrs[RESULT]["config"] for t in proposed]
     assert {c["training"]["batch_size"] for c in configs} == {256}
     assert max(c["model"]["dimension"] for c in configs) > 100
+
+
+def test_the_best_of_the_full_graph_grows_a_step_at_a_time(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    # Every training is as good as its dimension, and the curve is at its best at once.
+    worker.quality = staticmethod(lambda task: 1e-4 * task.config["model"]["dimension"])
+    run, _ = started(tmp_path, graph, FakeClock())
+    two_stage(run, graph)
+    trials = full(run)
+    wider = [t for t in trials if WIDENED in t.user_attrs]
+    assert wider
+    for trial in wider:
+        narrow = trials[trial.user_attrs[WIDENED]]
+        assert DIMENSIONS.index(dimension_of(trial)) == DIMENSIONS.index(dimension_of(narrow)) + 1
+    assert len({t.user_attrs[WIDENED] for t in wider}) == len(wider)  # once each
+
+
+def test_nothing_grows_that_the_time_does_not_hold(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    # The curve is at its best only in the end, so twice the dimension would not get there.
+    worker.rising = True
+    run, _ = started(tmp_path, graph, FakeClock(), budget=120.0)
+    two_stage(run, graph)
+    assert all(WIDENED not in t.user_attrs for t in full(run))
 
 
 def test_with_mean_rank_smaller_is_better_and_kinds_are_transferred_all_the_same(
