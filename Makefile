@@ -6,13 +6,14 @@ BIN := .venv/bin
 READY := .venv/.ready
 RUN := runs/demo
 
-.PHONY: help demo test test-all check format bench reproduce clean
+.PHONY: help demo test test-all check docs format bench reproduce clean
 
 help:
 	@echo "make demo                          tune the embedded graph for two minutes"
 	@echo "make test                          quick tests"
 	@echo "make test-all                      all tests that this machine can run"
 	@echo "make check                         format, lint, types, imports"
+	@echo "make docs                          the documentation, built strictly into site/"
 	@echo "make format                        mend what ruff can mend"
 	@echo "make bench                         every benchmark (BENCH_ARGS=--quick for a short look)"
 	@echo "make reproduce ROW=wn18rr/complex  train and evaluate configs/ROW.yaml; call again to resume"
@@ -40,12 +41,18 @@ check: $(READY)
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 
+docs: $(READY)
+	@$(BIN)/python -c "import material, mkdocstrings_handlers.python" 2>/dev/null || \
+	    $(BIN)/python -m pip install -qq --disable-pip-version-check -c constraints.txt -e '.[dev,docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict
+
 format: $(READY)
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 bench: $(READY)
-	@set -e; for script in $(filter-out benchmarks/record.py,$(wildcard benchmarks/*.py)); do echo "$$script"; $(BIN)/python "$$script" $(BENCH_ARGS); done
+	@set -e; for script in $(filter-out benchmarks/record.py benchmarks/performance.py,$(wildcard benchmarks/*.py)) \
+	    benchmarks/performance.py; do echo "$$script"; $(BIN)/python "$$script" $(BENCH_ARGS); done
 
 reproduce: $(READY)
 	@test -n "$(ROW)" -a -f "configs/$(ROW).yaml" || { \
@@ -55,5 +62,5 @@ reproduce: $(READY)
 	$(BIN)/kgtuner evaluate runs/reproduce/$(ROW) --split test
 
 clean:
-	rm -rf .venv dist build .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
+	rm -rf .venv dist build site .pytest_cache .mypy_cache .ruff_cache .import_linter_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

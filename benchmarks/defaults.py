@@ -28,7 +28,9 @@ SECONDS = {"umls": 10.0, "world": 20.0, "codex-s": 30.0}
 LONG = {"fb15k-237": 110.0, "wn18rr": 110.0}  # for ComplEx only
 VALIDATIONS = 6
 ADAM, ADAGRAD = {"optimizer.name": "adam"}, {"optimizer.name": "adagrad"}
-BEFORE: dict[str, dict[str, Any]] = {}
+BEFORE: dict[str, dict[str, Any]] = {
+    "conve": {"model.dropout": 0.2, "model.hidden_dropout": 0.3},
+}
 
 
 def rates(optimizer: dict[str, Any], *values: float, **changes: Any) -> dict[str, dict[str, Any]]:

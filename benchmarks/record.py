@@ -9,11 +9,30 @@ from typing import Any
 RESULTS = Path(__file__).parent / "results"
 
 
-def write(name: str, figures: dict[str, Any]) -> Path:
-    """Write benchmarks/results/<name>.json with versions and hardware."""
+def write(name: str, figures: dict[str, Any], *, device: str = "cpu") -> Path:
+    """Write benchmarks/results/<name>.json with versions and hardware; whole or not at all."""
+    from kgtuner.files import replacing
     from kgtuner.tuning.run_folder import environment
 
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    path.write_text(json.dumps({"environment": environment(), **figures}, indent=1) + "\n", encoding="utf-8")
+    described: dict[str, Any] = environment()
+    if device != "cpu":
+        import torch
+
+        described["gpu"] = torch.cuda.get_device_name(device)
+    text = json.dumps({"environment": described, **figures}, indent=1) + "\n"
+    with replacing(path) as partial:
+        partial.write_text(text, encoding="utf-8")
     return path
+
+
+def require_device(name: str) -> None:
+    """End with one sentence when this machine does not have the device."""
+    from kgtuner.errors import ConfigError
+    from kgtuner.experiment import pick_device
+
+    try:
+        pick_device(name)
+    except ConfigError as error:
+        raise SystemExit(str(error)) from None

@@ -20,18 +20,24 @@ __all__ = [
     "KnowledgeGraph",
     "TrialConfig",
     "__version__",
+    "compare",
     "default_config",
     "evaluate",
+    "export",
+    "import_config",
     "load_dataset",
     "load_run",
     "resume",
     "sample_subgraph",
     "train",
     "tune",
+    "write_report",
 ]
 
 if TYPE_CHECKING:
     from kgtuner.api.evaluation import evaluate, load_run
+    from kgtuner.api.exchange import export, import_config
+    from kgtuner.api.report import compare, write_report
     from kgtuner.api.training import train
     from kgtuner.api.tuning import resume, tune
     from kgtuner.config import TrialConfig
@@ -45,14 +51,18 @@ else:  # hidden from type checkers, for which a module with __getattr__ has ever
         "KGTunerError": "kgtuner.errors",
         "KnowledgeGraph": "kgtuner.graph.knowledge_graph",
         "TrialConfig": "kgtuner.config",
+        "compare": "kgtuner.api.report",
         "default_config": "kgtuner.defaults",
         "evaluate": "kgtuner.api.evaluation",
+        "export": "kgtuner.api.exchange",
+        "import_config": "kgtuner.api.exchange",
         "load_dataset": "kgtuner.graph.catalog",
         "load_run": "kgtuner.api.evaluation",
         "resume": "kgtuner.api.tuning",
         "sample_subgraph": "kgtuner.subgraph",
         "train": "kgtuner.api.training",
         "tune": "kgtuner.api.tuning",
+        "write_report": "kgtuner.api.report",
     }
 
     def __getattr__(name: str) -> Any:

@@ -40,6 +40,8 @@ from kgtuner.types import Clock
 
 T = TypeVar("T")
 
+CPU = torch.device("cpu")
+
 DENSE_FROM = 0.4
 """Share of the entity rows a step touches from which updating the whole table is faster."""
 
@@ -140,7 +142,15 @@ def run(
                 f"{graph.name} has no validation triples; training needs them to choose its best model"
             )
         final = len(graph.valid) / len(sample)
-        trainer, limits_note = _prepare(config, graph, seed, place, checkpoint, clock, final)
+        trainer, limits_note = prepare(
+            config,
+            graph,
+            seed=seed,
+            device=place,
+            checkpoint=checkpoint,
+            clock=clock,
+            final_validations=final,
+        )
         identity = {"graph": graph.fingerprint, "configuration": limits_note, "seed": seed, "metric": metric}
         if checkpoint is not None and checkpoint.exists():
             load_checkpoint(checkpoint, trainer, identity)
@@ -241,16 +251,29 @@ def peak_rss_mb() -> float:
     return peak / (1 << 20 if sys.platform == "darwin" else 1 << 10)
 
 
-def _prepare(
+def prepare(
     config: TrialConfig,
     graph: KnowledgeGraph,
-    seed: int,
-    device: torch.device,
-    checkpoint: Path | None,
-    clock: Clock,
-    final_validations: float,
+    *,
+    seed: int = 0,
+    device: torch.device = CPU,
+    checkpoint: Path | None = None,
+    clock: Clock = time.monotonic,
+    final_validations: float = 1.0,
 ) -> tuple[Trainer, dict[str, Any]]:
-    """All parts of a training, and the part of the configuration that a checkpoint must agree with."""
+    """All parts of a training put together, before its first step; `run` is what trains.
+
+    Args:
+        config, graph, seed, checkpoint, clock: as for `run`. The checkpoint is not read here.
+        device: where parameters, queries and random numbers live.
+        final_validations: work that follows the last validation, in units of one validation.
+
+    Returns:
+        The trainer, and the part of the configuration that a checkpoint must agree with.
+
+    Raises:
+        ConfigError: for a name or an option that does not exist, or a combination that cannot work.
+    """
     check(config)
     training = config.training
     model = build_model(config.model, graph.n_entities, graph.n_relations)

@@ -105,7 +105,7 @@ def train(
         save_parameters(result.model, folder.best_model, graph.fingerprint)
         folder.write("results.json", result.to_mapping())
         folder.checkpoint.unlink(missing_ok=True)
-        return TrainResult(result.to_mapping(), folder.path, LinkPredictor(result.model, graph))
+        return TrainResult(result.to_mapping(), folder.path, LinkPredictor(result.model, graph, folder.path))
     finally:
         folder.unlock()
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from kgtuner.api.graphs import GraphLike, as_graph
+from kgtuner.api.report import report_at_end
 from kgtuner.errors import ConfigError, RunError
 from kgtuner.evaluation.metrics import METRICS
 from kgtuner.experiment import pick_device
@@ -17,14 +18,16 @@ from kgtuner.models import MODELS
 from kgtuner.registry import lookup, unknown
 from kgtuner.search.samplers import SAMPLERS
 from kgtuner.space.loading import PRESETS, load_space
+from kgtuner.tracking.events_file import EventsFile
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.carry_out import carry_out
-from kgtuner.tuning.events import Observer, Silent
+from kgtuner.tuning.events import Observer
 from kgtuner.tuning.loading import load_tuned
 from kgtuner.tuning.problems import problems
 from kgtuner.tuning.result import TuneResult
 from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
 from kgtuner.tuning.settings import TuneSettings
+from kgtuner.tuning.watching import as_observers
 from kgtuner.types import Clock
 
 
@@ -46,7 +49,7 @@ def tune(
     threads: int | None = None,
     max_steps: int | None = None,
     try_default: bool = True,
-    observer: Observer | None = None,
+    observer: Observer | Sequence[Observer] | None = None,
     clock: Clock = time.monotonic,
 ) -> TuneResult:
     """Find the configuration that validates best within a budget, and train it.
@@ -68,7 +71,7 @@ def tune(
         threads: CPU threads of a training; None for one.
         max_steps: upper limit of the optimiser steps of any trial.
         try_default: False leaves the default configuration out, to compare searches with each other.
-        observer: told of everything that happens.
+        observer: told of everything that happens, beside the events.csv of the run folder; several in a list.
         clock: seconds that only grow.
 
     Raises:
@@ -109,13 +112,19 @@ def tune(
                 folder.write_text(folder.space.name, Path(settings.space).read_text(encoding="utf-8"))
             folder.write("run.json", _tuning_record(settings, graph))
         settings = _with_own_space(folder, settings)
-        return carry_out(folder, settings, graph, observer or Silent(), clock, problems(graph))
+        watching = [EventsFile(folder.events), *as_observers(observer)]
+        result = carry_out(folder, settings, graph, watching, clock, problems(graph))
     finally:
         folder.unlock()
+    report_at_end(folder.path)
+    return result
 
 
 def resume(
-    output: str | Path, *, observer: Observer | None = None, clock: Clock = time.monotonic
+    output: str | Path,
+    *,
+    observer: Observer | Sequence[Observer] | None = None,
+    clock: Clock = time.monotonic,
 ) -> TuneResult:
     """Go on with a run that was interrupted, killed or lost its power: same budget, same history.
 
@@ -142,9 +151,12 @@ def resume(
                 f"{folder.graph} is not the graph that the run in {folder.path} began with; "
                 "restore it or start a new run"
             )
-        return carry_out(folder, settings, graph, observer or Silent(), clock)
+        watching = [EventsFile(folder.events), *as_observers(observer)]
+        result = carry_out(folder, settings, graph, watching, clock)
     finally:
         folder.unlock()
+    report_at_end(folder.path)
+    return result
 
 
 def _check(settings: TuneSettings) -> None:

@@ -94,4 +94,4 @@ def graph_name(spec: str) -> str:
     from pathlib import Path
 
     name = Path(spec).resolve().name if "/" in spec or spec in (".", "..") else spec
-    return re.sub(r"\.(txt|tsv|csv)(\.gz)?$", "", name)
+    return re.sub(r"\.(txt|tsv|csv|parquet|nt|ttl)(\.gz)?$", "", name)

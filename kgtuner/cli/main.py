@@ -10,7 +10,21 @@ from collections.abc import Sequence
 from contextlib import redirect_stdout, suppress
 
 from kgtuner import __version__
-from kgtuner.cli import datasets, evaluate, predict, train, tune
+from kgtuner.cli import (
+    calibrate,
+    classify,
+    compare,
+    dashboard,
+    datasets,
+    evaluate,
+    export,
+    import_config,
+    neighbours,
+    predict,
+    report,
+    train,
+    tune,
+)
 from kgtuner.cli.arguments import Parser
 from kgtuner.cli.outcome import BROKEN_PIPE, INTERRUPTED, Outcome, json_line
 from kgtuner.errors import ConfigError, KGTunerError
@@ -23,6 +37,7 @@ examples:
   kgtuner train wn18rr --config configs/wn18rr/complex.yaml
   kgtuner evaluate runs/world-complex --split test
   kgtuner predict runs/world-complex --head France --relation borders
+  kgtuner report runs/world-complex
 
 exit codes:
   0    done
@@ -71,7 +86,21 @@ def build_parser() -> Parser:
     )
     parser.add_argument("--version", action="version", version=f"kgtuner {__version__}")
     commands = parser.add_subparsers(metavar="command", parser_class=Parser)
-    for module in (tune, train, evaluate, predict, datasets):
+    for module in (
+        tune,
+        train,
+        evaluate,
+        predict,
+        classify,
+        calibrate,
+        neighbours,
+        report,
+        compare,
+        dashboard,
+        datasets,
+        export,
+        import_config,
+    ):
         module.add(commands)
     return parser
 

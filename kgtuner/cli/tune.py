@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
     from rich.console import Console
 
+    from kgtuner.tuning.events import Observer
     from kgtuner.tuning.result import TuneResult
 
 DEFAULT_MODEL = "complex"
@@ -91,6 +92,14 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--device", help="auto (default), cpu, cuda or cuda:1")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads of a training (default 1)")
+    parser.add_argument(
+        "--track",
+        action="append",
+        default=[],
+        metavar="NAME:PLACE",
+        help="show the run elsewhere too: tensorboard:DIR or mlflow:URI; may be given several times, "
+        "and again with --resume",
+    )
 
 
 def run(args: argparse.Namespace) -> Outcome:
@@ -109,12 +118,14 @@ def run(args: argparse.Namespace) -> Outcome:
 
     from kgtuner.api.tuning import tune
     from kgtuner.report.display import watching
+    from kgtuner.tracking import tracker
 
+    trackers = [tracker(spec) for spec in args.track]
     with (
         hint_when_interrupted(settings["output"], _how_to_resume(settings["output"])),
         watching(sys.stderr, settings.get("metric", "mrr")) as observer,
     ):
-        result = tune(args.graph, **settings, observer=observer)
+        result = tune(args.graph, **settings, observer=_all(observer, trackers))
     return _outcome(result, args.graph)
 
 
@@ -125,15 +136,17 @@ def _resume(args: argparse.Namespace, settings: dict[str, Any]) -> Outcome:
 
     from kgtuner.api.tuning import resume
     from kgtuner.report.display import watching
+    from kgtuner.tracking import tracker
     from kgtuner.tuning.run_folder import RunFolder
 
+    trackers = [tracker(spec) for spec in args.track]
     asked_for = RunFolder(args.resume).read("run.json").get("settings")
     metric = asked_for.get("metric", "mrr") if isinstance(asked_for, dict) else "mrr"
     with (
         hint_when_interrupted(args.resume, _how_to_resume(args.resume)),
         watching(sys.stderr, metric) as observer,
     ):
-        result = resume(args.resume, observer=observer)
+        result = resume(args.resume, observer=_all(observer, trackers))
     return _outcome(result, None)
 
 
@@ -144,6 +157,10 @@ def _outcome(result: TuneResult, graph: str | None) -> Outcome:
         show_tuning(result, console, graph=graph)
 
     return Outcome(result.to_mapping(), show, INTERRUPTED if result.stopped_by == "interrupted" else 0)
+
+
+def _all(display: Observer, trackers: list[Observer]) -> Observer | list[Observer]:
+    return [display, *trackers] if trackers else display
 
 
 def _options(settings: Iterable[str]) -> str:

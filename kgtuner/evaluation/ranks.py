@@ -13,7 +13,7 @@ from kgtuner.graph.known_answers import KnownAnswers
 from kgtuner.models import Model
 from kgtuner.types import FloatArray, IntArray, Triples
 
-SCORE_BYTES = 200 << 20
+SCORE_BYTES = 64 << 20
 """Memory for the two (queries, entities) matrices that ranking holds at once."""
 
 
@@ -109,6 +109,7 @@ def rank_queries(
             rank[part] = ranks.cpu().numpy()
             others = columns != answer[part][rows]
             candidates[part] = n_entities - np.bincount(rows[others], minlength=len(target))
+            del scores  # or the next chunk's would stand beside them
     return Ranks(rank, candidates)
 
 

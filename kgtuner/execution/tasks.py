@@ -54,11 +54,12 @@ Task = TrainTask | EvaluateTask
 
 @dataclass(frozen=True)
 class Validated:
-    """A running training has validated."""
+    """A running training has validated; `loss` is the mean since the validation before."""
 
     step: int
     seconds: float
     metric: float
+    loss: float
 
 
 @dataclass(frozen=True)

@@ -59,7 +59,7 @@ def _answer(task: Task, graphs: dict[Path, KnowledgeGraph], connection: Connecti
 
 def _train(task: TrainTask, graph: KnowledgeGraph, connection: Connection) -> dict[str, Any]:
     def report(point: CurvePoint) -> None:
-        connection.send(Validated(point.step, point.seconds, point.metric))
+        connection.send(Validated(point.step, point.seconds, point.metric, point.loss))
 
     config = TrialConfig.from_mapping(task.config)
     result = run(

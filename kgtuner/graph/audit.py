@@ -9,60 +9,69 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from kgtuner.graph.split import distinct_triples
-from kgtuner.types import SPLITS, BoolArray, IntArray, Triples
+from kgtuner.graph.keys import is_first, repeated_rows, triple_keys
+from kgtuner.graph.leaks import THRESHOLD, Leaks, Overlap, find_leaks
+from kgtuner.types import SPLITS, IntArray, Split, Triples
 
 if TYPE_CHECKING:
     from kgtuner.graph.knowledge_graph import KnowledgeGraph
 
 EXAMPLES = 3
-COPY_SHARE = 0.8  # of a relation's pairs found again in another relation, above which it is called a copy
-COPY_PAIRS = 10  # pairs that a relation needs for that; of two pairs, both may be found by chance
+
+WRONG = frozenset({"duplicate_triples", "leak", "unseen_entities", "answered_test", "encoding"})
+"""Kinds of findings that make the metrics of a graph mean less than they seem to; the others are remarks."""
 
 
 @dataclass(frozen=True)
 class Finding:
     """One kind of flaw in one place, with how often it occurs and the first few cases by name."""
 
-    kind: str  # duplicate_triples, leak, self_loops, unseen_entities, or <how>_relations
-    count: int  # triples; for relation pairs: pairs of entities of the first that are in the second
+    kind: str  # duplicate_triples, leak, self_loops, unseen_entities, answered_test, encoding, look_alikes,
+    # or <how>_relations with how as in `leaks.Overlap`
+    count: int  # triples or names; for relation pairs: pairs of entities of the first that are in the second
     examples: tuple[str, ...]
     message: str
 
 
-def audit(graph: KnowledgeGraph) -> tuple[Finding, ...]:
-    """Repetitions, leaks between splits, self-loops, unseen entities, and relations that copy each other.
+def audit(graph: KnowledgeGraph, *, threshold: float = THRESHOLD) -> tuple[Finding, ...]:
+    """Repetitions, leaks between splits, self-loops, unseen entities, relations that copy each other.
 
-    A relation whose train pairs nearly all stand in another relation, in the same or in reverse
-    direction, gives away the test triples of that other one. This is the flaw of FB15k and WN18:
-    Toutanova and Chen (2015), https://aclanthology.org/W15-4007, and Dettmers et al. (2018).
+    The cost is that of a few sorts of one whole number a triple.
+
+    Args:
+        threshold: share of a relation's pairs that must stand in another one for it to be called a copy.
+
+    Raises:
+        DataError: if the graph is too large to compare its relations.
     """
     return (
-        *_duplicates(graph),
-        *_leaks(graph),
+        *_repetitions(graph),
         *_self_loops(graph),
         *_unseen(graph),
-        *_copied_relations(graph),
+        *_copied_relations(graph, find_leaks(graph, threshold=threshold)),
     )
 
 
-def _duplicates(graph: KnowledgeGraph) -> Iterator[Finding]:
-    for split in SPLITS:
-        triples = graph.split(split)
-        repeated = ~_first_occurrences(triples)
-        if repeated.any():
-            repeats = triples[repeated]
+def _repetitions(graph: KnowledgeGraph) -> Iterator[Finding]:
+    """Triples that a split repeats, and those that two splits share; only what occurs twice is looked at."""
+    sizes = [len(graph.split(split)) for split in SPLITS]
+    keys = triple_keys(np.concatenate([graph.split(split) for split in SPLITS]))
+    rows = repeated_rows(keys)
+    starts = np.cumsum([0, *sizes])
+    firsts: dict[Split, tuple[IntArray, IntArray]] = {}  # row in the split, key
+    for split, start, end in zip(SPLITS, starts, starts[1:], strict=False):
+        mine = rows[(rows >= start) & (rows < end)]
+        first = is_first(keys[mine])
+        firsts[split] = mine[first] - start, keys[mine[first]]
+        if not first.all():
+            repeats = graph.split(split)[mine[~first] - start]
             yield _finding(graph, "duplicate_triples", repeats, f"{split} repeats {{}} of its own")
-
-
-def _leaks(graph: KnowledgeGraph) -> Iterator[Finding]:
-    for first, second in combinations(SPLITS, 2):
-        mine = distinct_triples(graph.split(second))
-        # The ones of `first` come first, so a triple of `second` that is no first occurrence is in both.
-        both = np.concatenate([graph.split(first), mine])
-        shared = ~_first_occurrences(both)[len(graph.split(first)) :]
+    for one, other in combinations(SPLITS, 2):
+        places, mine = firsts[other]
+        shared = np.isin(mine, firsts[one][1])
         if shared.any():
-            yield _finding(graph, "leak", mine[shared], f"{second} shares {{}} with {first}")
+            triples = graph.split(other)[places[shared]]
+            yield _finding(graph, "leak", triples, f"{other} shares {{}} with {one}")
 
 
 def _self_loops(graph: KnowledgeGraph) -> Iterator[Finding]:
@@ -75,61 +84,51 @@ def _self_loops(graph: KnowledgeGraph) -> Iterator[Finding]:
 
 def _unseen(graph: KnowledgeGraph) -> Iterator[Finding]:
     seen = np.zeros(graph.n_entities, dtype=np.bool_)
-    seen[graph.train[:, [0, 2]]] = True
+    seen[graph.train[:, 0]] = seen[graph.train[:, 2]] = True
     for split in ("valid", "test"):
         triples = graph.split(split)
-        unseen = triples[~seen[triples[:, [0, 2]]].all(axis=1)]
+        unseen = triples[~(seen[triples[:, 0]] & seen[triples[:, 2]])]
         if len(unseen):
             yield _finding(graph, "unseen_entities", unseen, f"{split} has {{}} with an entity not in train")
 
 
-def _copied_relations(graph: KnowledgeGraph) -> Iterator[Finding]:
-    from scipy.sparse import csr_array
-
-    train = distinct_triples(graph.train)
-    train = train[train[:, 0] != train[:, 2]]  # a self-loop is its own reverse and says nothing
-    if not len(train):
-        return
-    n, size = graph.n_entities, graph.n_relations
-    codes = np.concatenate([train[:, 0] * n + train[:, 2], train[:, 2] * n + train[:, 0]])
-    pairs, columns = np.unique(codes, return_inverse=True)
-    ones = np.ones(len(train), dtype=np.int64)
-    shape = (size, len(pairs))
-    forward = csr_array((ones, (train[:, 1], columns[: len(train)])), shape=shape)
-    reverse = csr_array((ones, (train[:, 1], columns[len(train) :])), shape=shape)
-    total = np.bincount(train[:, 1], minlength=size)
-    for how, other in (("duplicate", forward), ("inverse", reverse)):
-        shared = (forward @ other.T).tocoo()
-        common = (shared.data > COPY_SHARE * total[shared.row]) & (total[shared.row] >= COPY_PAIRS)
-        found = np.column_stack((shared.row, shared.col, shared.data))[common]
-        for first, second, count in sorted(found.tolist()):
-            if first == second and how == "duplicate":
-                continue
-            yield _copy(graph, how, first, second, count, int(total[first]))
+def _copied_relations(graph: KnowledgeGraph, leaks: Leaks) -> Iterator[Finding]:
+    for overlap, answers in zip(leaks.overlaps, leaks.answers.tolist(), strict=True):
+        yield _copy(graph, overlap, answers)
+    if leaks.test.any():
+        examples = _examples(graph, graph.test[leaks.test])
+        yield Finding(
+            "answered_test",
+            int(leaks.test.sum()),
+            examples,
+            f"train answers {int(leaks.test.sum()):,} of the {len(leaks.test):,} test triples "
+            f"({leaks.test_share:.1%}) through relations that copy each other or are symmetric, "
+            f"for example {', '.join(examples)}",
+        )
 
 
-def _copy(graph: KnowledgeGraph, how: str, first: int, second: int, count: int, total: int) -> Finding:
-    a, b = graph.relations[first], graph.relations[second]
-    share = f"{count:,} of the {total:,} train pairs of {a!r}"
-    if first == second:
-        return Finding("symmetric_relations", count, (a,), f"{share} are there in both directions")
-    where = f"stand in reverse in {b!r}" if how == "inverse" else f"stand in {b!r} too"
-    return Finding(f"{how}_relations", count, (a, b), f"{share} {where}")
-
-
-def _first_occurrences(triples: Triples) -> BoolArray:
-    order: IntArray = np.lexsort((triples[:, 2], triples[:, 1], triples[:, 0]))
-    ranked = triples[order]
-    first = np.ones(len(triples), dtype=np.bool_)
-    first[order[1:]] = (ranked[1:] != ranked[:-1]).any(axis=1)
-    return first
+def _copy(graph: KnowledgeGraph, overlap: Overlap, answers: int) -> Finding:
+    a, b = graph.relations[overlap.first], graph.relations[overlap.second]
+    what = f"{overlap.shared:,} of the {overlap.first_pairs:,} pairs of {a!r}"
+    given_away = f", which answers {answers:,} test triple{'s' * (answers != 1)}" if answers else ""
+    names = (a,) if overlap.how == "symmetric" else (a, b)
+    where = {
+        "symmetric": "are there in both directions",
+        "inverse": f"stand in reverse in {b!r}",
+        "duplicate": f"stand in {b!r} too",
+    }[overlap.how]
+    return Finding(f"{overlap.how}_relations", overlap.shared, names, f"{what} {where}{given_away}")
 
 
 def _finding(graph: KnowledgeGraph, kind: str, triples: Triples, message: str) -> Finding:
-    examples = tuple(
-        f"({graph.entities[h]}, {graph.relations[r]}, {graph.entities[t]})"
-        for h, r, t in triples[:EXAMPLES].tolist()
-    )
+    examples = _examples(graph, triples)
     count = len(triples)
     number = f"{count:,} triple{'s' if count != 1 else ''}"
     return Finding(kind, count, examples, f"{message.format(number)}, for example {', '.join(examples)}")
+
+
+def _examples(graph: KnowledgeGraph, triples: Triples) -> tuple[str, ...]:
+    return tuple(
+        f"({graph.entities[h]}, {graph.relations[r]}, {graph.entities[t]})"
+        for h, r, t in triples[:EXAMPLES].tolist()
+    )

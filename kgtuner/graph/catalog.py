@@ -23,6 +23,7 @@ from kgtuner.config import read_yaml
 from kgtuner.errors import ConfigError, DataError
 from kgtuner.graph.download import Source, fetch
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.graph.leak_policy import LeakPolicy
 from kgtuner.graph.reading import SUFFIXES
 from kgtuner.registry import lookup, unknown
 from kgtuner.shipped import shipped_folder
@@ -148,9 +149,10 @@ def load_dataset(name: str, *, seed: int = 0, download: bool = True) -> Knowledg
     return graph
 
 
-def resolve_graph(spec: str, *, seed: int = 0) -> KnowledgeGraph:
+def resolve_graph(spec: str, *, seed: int = 0, leaks: LeakPolicy = "warn") -> KnowledgeGraph:
     """A graph by what a user types: the name of a data set, or the path of a folder or a file.
 
+    Formats are those of `KnowledgeGraph.from_path`, `leaks` is what to do about them when a file is split.
     A name wins over a folder of the same name, which `./name` reaches.
 
     Raises:
@@ -161,7 +163,7 @@ def resolve_graph(spec: str, *, seed: int = 0) -> KnowledgeGraph:
         return load_dataset(spec, seed=seed)
     path = Path(spec).expanduser()
     if path.exists():
-        return KnowledgeGraph.from_tsv(path, seed=seed)
+        return KnowledgeGraph.from_path(path, seed=seed, leaks=leaks)
     if path.suffix or os.sep in spec:
         raise DataError(
             f"no such file or folder: {spec}; expected one, or a data set ({', '.join(DATASETS)})"

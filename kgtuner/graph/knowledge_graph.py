@@ -4,20 +4,23 @@ from __future__ import annotations
 
 import difflib
 import logging
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from kgtuner.errors import DataError
+from kgtuner.graph.columns import Columns
+from kgtuner.graph.formats import Reading, read_path, without_suffix
 from kgtuner.graph.known_answers import KnownAnswers
+from kgtuner.graph.leak_policy import LeakPolicy, split_by_policy
 from kgtuner.graph.names import fingerprint_of
-from kgtuner.graph.reading import Vocabulary, read_file, read_folder, without_suffix
-from kgtuner.graph.split import split_triples
+from kgtuner.graph.rdf import Literals
 from kgtuner.types import SPLITS, Split, Triples
 
 if TYPE_CHECKING:
@@ -61,11 +64,65 @@ class KnowledgeGraph:
             f"{len(self.train):,} / {len(self.valid):,} / {len(self.test):,} triples)"
         )
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        counts = {"entities": self.n_entities, "relations": self.n_relations}
+        counts |= {f"{split} triples": len(self.split(split)) for split in SPLITS}
+        rows = "".join(f"<tr><th>{name}</th><td>{count:,}</td></tr>" for name, count in counts.items())
+        return f"<p><b>{escape(self.name)}</b></p><table><tbody>{rows}</tbody></table>"
+
     # ------------------------------------------------------------------ where graphs come from
+
+    @classmethod
+    def from_path(
+        cls,
+        path: str | Path,
+        *,
+        columns: Columns = None,
+        literals: Literals = "drop",
+        leaks: LeakPolicy = "warn",
+        valid: float = HELD_OUT,
+        test: float = HELD_OUT,
+        name: str | None = None,
+        seed: int = 0,
+        on_note: Callable[[str], None] = log.warning,
+    ) -> KnowledgeGraph:
+        """Read a folder with train, valid and test, or one file to be split; the format by the file's ending.
+
+        Tab-separated text (.tsv, .txt), CSV, Parquet, N-Triples (.nt) and Turtle (.ttl), each also with .gz.
+
+        Args:
+            path: the folder or the file.
+            columns: head, relation and tail of a table by the names of their columns, or by position from 1
+                in one without a header; by default the names of `columns.HEADERS` are recognised.
+            literals: "keep" makes the texts and numbers of RDF entities, "drop" leaves their triples out.
+            leaks: how to split off what is missing when relations copy each other, see `leak_policy`.
+            valid: share of the triples for a valid split that is not there.
+            test: the same for test.
+            name: what to call the graph; by default the name of the folder or file.
+            seed: of the split, when valid or test has to be split off.
+            on_note: told what was left out, and what is odd about the split.
+
+        Raises:
+            ConfigError: for an unknown value of `literals` or `leaks`.
+            DataError: with the file and line of what is wrong.
+        """
+        path = Path(path)
+        entities, relations, splits = read_path(path, Reading(columns, literals, on_note))
+        folder_or_file = path.resolve().name
+        own_name = folder_or_file if path.is_dir() else without_suffix(folder_or_file)
+        shares = {"valid": valid, "test": test}
+        name = name or own_name
+        return cls._build(
+            name, entities, relations, splits, seed, leaks=leaks, shares=shares, on_note=on_note
+        )
 
     @classmethod
     def from_tsv(cls, path: str | Path, *, name: str | None = None, seed: int = 0) -> KnowledgeGraph:
         """Read a folder with train, valid and test (.txt or .tsv, also gzipped), or one file to be split.
+
+        The other formats of `from_path` are read as well.
 
         Args:
             path: the folder or the file; lines are head<TAB>relation<TAB>tail.
@@ -75,17 +132,7 @@ class KnowledgeGraph:
         Raises:
             DataError: with the file and line of what is wrong.
         """
-        path = Path(path)
-        entities, relations = Vocabulary(), Vocabulary()
-        if path.is_dir():
-            splits = read_folder(path, entities, relations)
-        elif path.is_file():
-            splits = {"train": read_file(path, entities, relations)}
-        else:
-            raise DataError(f"no graph at {path}: expected a folder with train, valid and test, or one file")
-        folder_or_file = path.resolve().name
-        own_name = folder_or_file if path.is_dir() else without_suffix(folder_or_file)
-        return cls._build(name or own_name, tuple(entities), tuple(relations), splits, seed)
+        return cls.from_path(path, name=name, seed=seed)
 
     @classmethod
     def from_arrays(
@@ -97,8 +144,12 @@ class KnowledgeGraph:
         relations: Sequence[str] | None = None,
         name: str = "graph",
         seed: int = 0,
+        leaks: LeakPolicy = "warn",
     ) -> KnowledgeGraph:
-        """Take (n, 3) whole numbers head, relation, tail. Without names the ids are the names."""
+        """Take (n, 3) whole numbers head, relation, tail. Without names the ids are the names.
+
+        What is missing of valid and test is split off as in `from_path`, also in the two functions below.
+        """
         given = {"train": train, "valid": valid, "test": test}
         splits: dict[Split, Triples] = {
             split: _frozen(given[split], f"the {split} triples")
@@ -112,7 +163,7 @@ class KnowledgeGraph:
             relations = tuple(str(i) for i in range(largest[1] + 1))
         _check_unique(entities, "entity")
         _check_unique(relations, "relation")
-        return cls._build(name, entities, relations, splits, seed)
+        return cls._build(name, entities, relations, splits, seed, leaks=leaks)
 
     @classmethod
     def from_dataframe(
@@ -124,6 +175,7 @@ class KnowledgeGraph:
         columns: Sequence[str] = ("head", "relation", "tail"),
         name: str = "graph",
         seed: int = 0,
+        leaks: LeakPolicy = "warn",
     ) -> KnowledgeGraph:
         """Take pandas frames. Where `columns` are absent, the first three columns are head, relation, tail.
 
@@ -138,11 +190,17 @@ class KnowledgeGraph:
         if test is not None:
             frames["test"] = test
         entities, relations, splits = encode_frames(frames, columns)
-        return cls._build(name, entities, relations, splits, seed)
+        return cls._build(name, entities, relations, splits, seed, leaks=leaks)
 
     @classmethod
     def from_networkx(
-        cls, graph: Any, relation_attribute: str = "relation", *, name: str | None = None, seed: int = 0
+        cls,
+        graph: Any,
+        relation_attribute: str = "relation",
+        *,
+        name: str | None = None,
+        seed: int = 0,
+        leaks: LeakPolicy = "warn",
     ) -> KnowledgeGraph:
         """Take the edges of a directed networkx graph; the relation is an edge attribute.
 
@@ -154,7 +212,9 @@ class KnowledgeGraph:
         from kgtuner.graph.frames import encode_edges
 
         entities, relations, triples = encode_edges(graph, relation_attribute)
-        return cls._build(name or graph.name or "graph", entities, relations, {"train": triples}, seed)
+        return cls._build(
+            name or graph.name or "graph", entities, relations, {"train": triples}, seed, leaks=leaks
+        )
 
     @classmethod
     def _build(
@@ -164,6 +224,10 @@ class KnowledgeGraph:
         relations: Sequence[str],
         splits: dict[Split, Triples],
         seed: int,
+        *,
+        leaks: LeakPolicy = "warn",
+        shares: Mapping[str, float] = MappingProxyType({"valid": HELD_OUT, "test": HELD_OUT}),
+        on_note: Callable[[str], None] = log.warning,
     ) -> KnowledgeGraph:
         """Split off what is missing, and refuse what could not be trained or validated."""
         for split, triples in splits.items():
@@ -176,11 +240,16 @@ class KnowledgeGraph:
         _check_trainable(splits, relations)
         missing = [split for split in SPLITS if split not in splits]
         if missing:
-            shares = {split: HELD_OUT if split in missing else 0.0 for split in ("valid", "test")}
-            made = split_triples(splits["train"], **shares, seed=seed)
-            if made.duplicates:
-                log.warning("%s: left out %d repeated triples before splitting", name, made.duplicates)
-            splits = {**splits, "train": made.train, **{split: getattr(made, split) for split in missing}}
+            if leaks == "drop" and len(splits) > 1:
+                raise DataError(
+                    f"relations can be dropped from a single file only, and {name} has its {', '.join(splits)} splits"
+                )
+            wanted = {split: shares[split] if split in missing else 0.0 for split in ("valid", "test")}
+            made = split_by_policy(splits["train"], relations, leaks, **wanted, seed=seed)
+            for note in made.notes:
+                on_note(f"{name}: {note}")
+            entities, relations = made.names(entities, relations)
+            splits = {**splits, **{split: made.splits[split] for split in ("train", *missing)}}
         for triples in splits.values():
             triples.setflags(write=False)
         return cls(name, entities, relations, splits["train"], splits["valid"], splits["test"])

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
 
 from kgtuner.errors import DataError
+from kgtuner.graph.keys import is_first, triple_keys
+from kgtuner.graph.leaks import Overlap, leak_groups
 from kgtuner.types import BoolArray, IntArray, Triples
 
 
@@ -17,7 +20,14 @@ class SplitTriples(NamedTuple):
     duplicates: int  # repeated triples that were left out, so that none is in two splits
 
 
-def split_triples(triples: Triples, *, valid: float = 0.1, test: float = 0.1, seed: int) -> SplitTriples:
+def split_triples(
+    triples: Triples,
+    *,
+    valid: float = 0.1,
+    test: float = 0.1,
+    seed: int,
+    overlaps: Sequence[Overlap] = (),
+) -> SplitTriples:
     """Hold out random triples whose entities and relation all still occur in train.
 
     Train first gets, in a random order, each triple that brings a new entity or relation; the held-out
@@ -29,6 +39,8 @@ def split_triples(triples: Triples, *, valid: float = 0.1, test: float = 0.1, se
         valid: share of the distinct triples to validate on; 0 for none.
         test: share of the distinct triples to test on; 0 for none.
         seed: of the random order.
+        overlaps: relations that copy each other; triples that give each other away through them stay in one
+            split, see `leaks.leak_groups`. Sizes may then differ from the shares by part of a group.
 
     Raises:
         DataError: if not even one triple can be spared for a split that was asked for.
@@ -37,8 +49,12 @@ def split_triples(triples: Triples, *, valid: float = 0.1, test: float = 0.1, se
         raise DataError(f"valid and test must be shares with a sum below 1, got {valid} and {test}")
     distinct = distinct_triples(triples)
     order = np.random.default_rng(seed).permutation(len(distinct))
-    spare = order[~brings_something_new(distinct[order])]
-    n_valid, n_test = _sizes(len(distinct), len(spare), valid, test)
+    if overlaps:
+        spare, ends = _spare_groups(distinct, order, leak_groups(distinct, overlaps))
+    else:
+        spare = order[~brings_something_new(distinct[order])]
+        ends = np.arange(len(spare) + 1)
+    n_valid, n_test = _whole_groups(ends, *_sizes(len(distinct), len(spare), valid, test))
     role = np.zeros(len(distinct), dtype=np.int8)
     role[spare[:n_valid]] = 1
     role[spare[n_valid : n_valid + n_test]] = 2
@@ -52,11 +68,7 @@ def split_triples(triples: Triples, *, valid: float = 0.1, test: float = 0.1, se
 
 def distinct_triples(triples: Triples) -> Triples:
     """The triples without repetitions, in the order of their first occurrence."""
-    order = np.lexsort((triples[:, 2], triples[:, 1], triples[:, 0]))  # stable for equal triples
-    ranked = triples[order]
-    first = np.ones(len(triples), dtype=np.bool_)
-    first[1:] = (ranked[1:] != ranked[:-1]).any(axis=1)
-    return triples[np.sort(order[first])]
+    return triples[is_first(triple_keys(triples))]
 
 
 def brings_something_new(triples: Triples) -> BoolArray:
@@ -69,6 +81,34 @@ def brings_something_new(triples: Triples) -> BoolArray:
         new[_first_positions(triples[:, [0, 2]].ravel()) // 2] = True
         new[_first_positions(triples[:, 1])] = True
     return new
+
+
+def _spare_groups(triples: Triples, order: IntArray, groups: IntArray) -> tuple[IntArray, IntArray]:
+    """Triples of groups that bring nothing new, a group next to itself; and where each group of them ends.
+
+    The groups follow one another in the random order of their first triples.
+    """
+    order = order[np.argsort(_first_positions(groups[order])[groups[order]], kind="stable")]
+    needed = np.unique(groups[order[brings_something_new(triples[order])]])
+    spare = order[~np.isin(groups[order], needed)]
+    changes = np.flatnonzero(np.diff(groups[spare])) + 1
+    return spare, np.concatenate([[0], changes, [len(spare)]])
+
+
+def _whole_groups(ends: IntArray, n_valid: int, n_test: int) -> tuple[int, int]:
+    """The nearest sizes at which no group is cut; a split that was asked for gets at least one group."""
+    first = _nearest(ends[1:], n_valid) if n_valid else 0
+    later = ends[ends > first]
+    if n_test and not len(later):  # all in one group, or two of which the larger went to valid
+        raise DataError(
+            "too few groups of triples that do not give each other away to split off valid and test; "
+            "give more triples, own splits, or split without regard to leaks"
+        )
+    return first, (_nearest(later, n_valid + n_test) if n_test else first) - first
+
+
+def _nearest(ascending: IntArray, wanted: int) -> int:
+    return int(ascending[np.argmin(np.abs(ascending - wanted))])
 
 
 def _first_positions(ids: IntArray) -> IntArray:

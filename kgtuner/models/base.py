@@ -123,10 +123,10 @@ class Model(nn.Module, abc.ABC):
         return torch.bmm(query[:, None, :], candidates.transpose(1, 2)).squeeze(1)
 
     def slope(self, difference: Tensor) -> tuple[Tensor, Tensor]:
-        """For distance models: scores (...) and how they grow with the candidate, (..., width).
+        """For distance models: scores (...) and how steeply they fall with the difference, (..., width).
 
         Args:
-            difference: (..., width), query minus candidate; overwritten by the second result.
+            difference: (..., width), candidate minus query; overwritten by the second result.
         """
         raise NotImplementedError(f"{type(self).__name__} does not score by a distance")
 

@@ -102,11 +102,15 @@ def show_predictions(
         console.print(Text(f"({printable(asked)}) has no answer that is not in the graph already."))
         return
     marked = any(answer.known for answer in answers)
-    table = _table(f"({asked})", "score", *(["in the graph"] if marked else []))
+    judged = any(answer.probability is not None for answer in answers)
+    titles = ["probability"] * judged + ["in the graph"] * marked
+    table = _table(f"({asked})", "score", *titles)
     kind = "relation" if question["relation"] is None else "entity"
     for answer in answers:
         name = str(answer.to_mapping()[kind])
-        _row(table, name, f"{answer.score:.4g}", *(["yes" if answer.known else ""] if marked else []))
+        cells = [f"{answer.probability:.3f}"] if answer.probability is not None else []
+        cells += ["yes" if answer.known else ""] * marked
+        _row(table, name, f"{answer.score:.4g}", *cells)
     console.print(table)
 
 
@@ -216,6 +220,7 @@ def places_table(output: Path) -> Table:
         "best configuration": output / "best.yaml",
         "best model": output / "best.safetensors",
         "trials": output / "trials.csv",
+        "report": output / "report.html",
         "log": output / "log.txt",
     }
     return _pairs({what: path for what, path in places.items() if path == output or path.exists()})

@@ -11,7 +11,6 @@ from kgtuner.losses import Answers, Loss, ScoreGradient
 from kgtuner.models import Model
 from kgtuner.regularizers import Regularizer
 from kgtuner.training.queries import TrainingQueries
-from kgtuner.training.row_gradient import RowGradient
 from kgtuner.training.steps import Gradient, QueryRows
 
 
@@ -102,13 +101,11 @@ class AllEntitiesStep:
             loss = loss + cost.detach()
             roots, at_roots = [*roots, cost], [*at_roots, None]  # type: ignore[list-item]
         torch.autograd.backward(roots, at_roots)
-        relations = RowGradient()
-        rows.collect(None, relations)
         if rows.h.grad is not None:
             gradient.index_add_(0, entity, rows.h.grad)
         if t.grad is not None:
             gradient.index_add_(0, answer_columns, t.grad)
-        return Gradient(loss, (None, gradient), relations.reduce())
+        return Gradient(loss, (None, gradient), rows.relation_gradient())
 
     def _score_gradient(self, query: Tensor, answers: Answers) -> ScoreGradient:
         if len(self._scores) < len(query):

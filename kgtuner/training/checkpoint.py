@@ -36,9 +36,12 @@ def save_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> N
         tensors |= {f"optimizer.{table}.{k}": v for k, v in states.items()}
     tensors["generator"] = batches.generator.get_state()
     tensors["torch_generator"] = torch.get_rng_state()
+    if batches.generator.device.type == "cuda":  # where dropout draws; has not been run
+        tensors["cuda_generator"] = torch.cuda.get_rng_state(batches.generator.device)
     tensors["order"] = batches.order
     state = {
         "format": FORMAT,
+        "device": batches.generator.device.type,
         "identity": identity,
         "place": batches.place,
         "learning_rate": optimizer.learning_rate,
@@ -52,6 +55,9 @@ def save_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> N
 
 def load_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> None:
     """Bring a trainer to where `save_checkpoint` left it.
+
+    Between a CPU and a GPU random numbers cannot be taken along: there a training goes on with fresh ones, which
+    follow from its seed and the steps it has made.
 
     Raises:
         RunError: when the file is damaged, or belongs to another graph, configuration or seed.
@@ -83,7 +89,13 @@ def load_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> N
     for table, states in trainer.optimizer.states.items():
         for name, value in states.items():
             value.copy_(tensors[f"optimizer.{table}.{name}"])
-    trainer.batches.generator.set_state(tensors["generator"])
+    generator = trainer.batches.generator
+    if state.get("device", "cpu") == generator.device.type:
+        generator.set_state(tensors["generator"])
+        if "cuda_generator" in tensors:
+            torch.cuda.set_rng_state(tensors["cuda_generator"], generator.device)
+    else:
+        generator.manual_seed(generator.initial_seed() + state["progress"]["step"])
     torch.set_rng_state(tensors["torch_generator"])
     trainer.batches.order = tensors["order"].to(device)
     trainer.batches.place = state["place"]

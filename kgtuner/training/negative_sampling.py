@@ -6,6 +6,8 @@ distance models along the differences of query and candidate; others go through 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
@@ -15,11 +17,50 @@ from kgtuner.models import Model
 from kgtuner.negatives import NegativeSampler
 from kgtuner.regularizers import Regularizer
 from kgtuner.training.queries import FalseNegatives, TrainingQueries
-from kgtuner.training.row_gradient import RowGradient
+from kgtuner.training.row_gradient import TouchedRows
 from kgtuner.training.steps import Gradient, QueryRows
 
-GATHERED_NUMBERS = 1 << 19
-"""Numbers gathered at once: 2 MB in float32."""
+GATHERED_NUMBERS = 1 << 18
+"""Numbers gathered at once: 1 MB in float32."""
+
+
+@dataclass(frozen=True)
+class Contest:
+    """True answers of b queries against the candidates drawn for them.
+
+    Attributes:
+        query, true: (b, width), without gradient.
+        drawn: entity ids, (b, n) or (n,) for all queries together.
+        valid: (b, n) bool, False where a candidate is a right answer too; None when none is.
+        weights: (b,), with sum 1.
+        touched: the entity rows of what was drawn, of the true answers and of those asked with, in this order.
+    """
+
+    query: Tensor
+    true: Tensor
+    drawn: Tensor
+    valid: Tensor | None
+    weights: Tensor
+    touched: TouchedRows
+
+
+@dataclass(frozen=True)
+class ContestGradient:
+    """What a contest asks of its rows.
+
+    Attributes:
+        loss: scalar.
+        at_query, at_true: (b, width).
+        at_drawn: (m + 2b, width) vectors, of which the last 2b are still to be filled. Each of the others is
+            the gradient of its share of the ids in `drawn`, of so many neighbouring ones as there are for each.
+        factors: (b * n,) what the vector is multiplied by for each id; None for 1.
+    """
+
+    loss: Tensor
+    at_query: Tensor
+    at_true: Tensor
+    at_drawn: Tensor
+    factors: Tensor | None = None
 
 
 class NegativeSamplingStep:
@@ -43,102 +84,119 @@ class NegativeSamplingStep:
         self.n = len(queries)
         check = negatives.filtered and loss.FILTERED
         self.false_negatives = FalseNegatives(queries) if check else None
-        self._entities, self._relations = RowGradient(), RowGradient()
+        self._memory = model.entities.new_empty(0, model.entities.shape[1])
 
     def __call__(self, batch: Tensor) -> Gradient:
-        queries, model = self.queries, self.model
-        answer = queries.answer[batch]
+        queries, model, b = self.queries, self.model, len(batch)
+        entity, answer = queries.entity[batch], queries.answer[batch]
         weights = queries.weight[batch].to(model.entities.dtype)
-        weights = weights / weights.sum()
-        rows = QueryRows(model, queries.entity[batch], queries.relation[batch], self.generator)
+        rows = QueryRows(model, entity, queries.relation[batch], self.generator)
         t = model.entities.index_select(0, answer).requires_grad_()
-        drawn = self.negatives.draw(len(batch), model.n_entities, self.generator)
+        drawn = self.negatives.draw(b, model.n_entities, self.generator)
         valid = None
         if self.false_negatives is not None:
             valid = self.false_negatives.valid(queries.group[batch], drawn)
-        entities, relations = self._entities, self._relations
-        entities.clear()
-        relations.clear()
+        touched = TouchedRows(torch.cat([drawn.flatten(), answer, entity]), self.dense_rows)
+        contest = Contest(rows.query.detach(), t.detach(), drawn, valid, weights / weights.sum(), touched)
         if model.DOT_PRODUCT:
-            backward = self._by_products
+            at = self._by_products(contest)
         else:
-            backward = self._by_differences if model.DISTANCE else self._by_autograd
-        loss = backward(rows, t, drawn, valid, weights, entities)
-        rows.collect(entities, relations)
-        if t.grad is not None:
-            entities.add(answer, t.grad)
-        return Gradient(loss, entities.reduce(self.dense_rows), relations.reduce())
+            at = self._by_differences(contest) if model.DISTANCE else self._by_autograd(contest)
+        loss, t.grad = at.loss, at.at_true
+        roots, at_roots = [rows.query], [at.at_query]
+        if self.regularizer.weight:
+            cost = self.regularizer.penalty(rows.h, rows.r, t, rows.query).mean() * self.regularizer.weight
+            loss = loss + cost.detach()
+            roots, at_roots = [*roots, cost], [*at_roots, torch.ones_like(cost)]
+        torch.autograd.backward(roots, at_roots)
+        at.at_drawn[-2 * b : -b] = t.grad
+        at.at_drawn[-b:] = 0 if rows.h.grad is None else rows.h.grad
+        m = len(at.at_drawn) - 2 * b
+        index = torch.arange(len(at.at_drawn), dtype=torch.int32, device=batch.device)
+        if m < drawn.numel():
+            index = torch.cat([index[:m].repeat_interleave(drawn.numel() // m), index[m:]])
+        factors = None if at.factors is None else torch.cat([at.factors, weights.new_ones(2 * b)])
+        sums = touched.sums(at.at_drawn, index, factors)
+        return Gradient(loss, (touched.rows, sums), rows.relation_gradient())
 
-    def _by_products(
-        self,
-        rows: QueryRows,
-        t: Tensor,
-        drawn: Tensor,
-        valid: Tensor | None,
-        weights: Tensor,
-        entities: RowGradient,
-    ) -> Tensor:
+    def _by_products(self, contest: Contest) -> ContestGradient:
         """The gradient of the scores is cheap, and reaches query and candidates by products."""
-        model, query, true = self.model, rows.query.detach(), t.detach()
-        candidates = model.entities.index_select(0, drawn) if drawn.dim() == 1 else None
-        negative = dot_products(query, model.entities, drawn) if candidates is None else query @ candidates.T
-        loss, at_positive, at_negative = self._score_gradient((query * true).sum(1), negative, valid, weights)
-        at_query = at_positive[:, None] * true
-        if candidates is None:
-            at_query += embedding_bag(drawn, model.entities, mode="sum", per_sample_weights=at_negative)
-            entities.add_outer(drawn, at_negative, query)
+        table, query, true, drawn = self.model.entities, contest.query, contest.true, contest.drawn
+        b, n = len(query), drawn.shape[-1]
+        if drawn.dim() == 1:
+            candidates = table.index_select(0, drawn)
+            loss, at_positive, at_negative = self._score_gradient(
+                (query * true).sum(1), query @ candidates.T, contest
+            )
+            at_query = at_negative @ candidates
+            at_drawn, factors = self._room(n + 2 * b), None
+            torch.mm(at_negative.T, query, out=at_drawn[:n])
         else:
-            at_query.addmm_(at_negative, candidates)
-            entities.add(drawn, at_negative.T @ query)
-        t.grad = at_positive[:, None] * query
-        return loss + self._backward([rows.query], [at_query], rows, t)
+            asked = torch.arange(b, dtype=torch.int32, device=query.device)
+            asked = torch.cat([asked.repeat_interleave(n), asked, asked])
+            scores = contest.touched.products(table, query, asked)
+            negative, positive = scores[: b * n].view(b, n), scores[b * n : b * n + b]
+            loss, at_positive, at_negative = self._score_gradient(positive, negative, contest)
+            at_query = embedding_bag(drawn.int(), table, mode="sum", per_sample_weights=at_negative)
+            at_drawn, factors = self._room(3 * b), at_negative.flatten()
+            at_drawn[:b] = query
+        at_query.addcmul_(at_positive[:, None], true)
+        return ContestGradient(loss, at_query, at_positive[:, None] * query, at_drawn, factors)
 
-    def _by_differences(
-        self,
-        rows: QueryRows,
-        t: Tensor,
-        drawn: Tensor,
-        valid: Tensor | None,
-        weights: Tensor,
-        entities: RowGradient,
-    ) -> Tensor:
-        """A score changes with query and candidate along their difference, in opposite directions."""
-        model, query = self.model, rows.query.detach()
-        positive, at_true = model.slope(query - t.detach())
-        chunk = max(1, GATHERED_NUMBERS // (drawn.shape[-1] * query.shape[1]))
-        parts = [slice(start, min(start + chunk, len(query))) for start in range(0, len(query), chunk)]
+    def _by_differences(self, contest: Contest) -> ContestGradient:
+        """A score falls along the difference of query and candidate, which both change in opposite directions."""
+        model, table, query, drawn = self.model, self.model.entities, contest.query, contest.drawn
+        (b, width), n = query.shape, drawn.shape[-1]
+        positive, at_true = model.slope(contest.true - query)
+        at_drawn = self._room(drawn.numel() + 2 * b)
+        chunk = max(1, GATHERED_NUMBERS // (n * width))
+        parts = [slice(start, min(start + chunk, b)) for start in range(0, b, chunk)]
         if drawn.dim() == 1:
-            candidates = model.entities.index_select(0, drawn)
+            candidates = table.index_select(0, drawn)
             negative = model.score_candidates(query, candidates)
-        else:
-            slopes = query.new_empty(*drawn.shape, query.shape[1])
-            negative = query.new_empty(drawn.shape)
+            loss, at_positive, at_negative = self._score_gradient(positive, negative, contest)
+            at_query, factors = torch.empty_like(query), None
+            at_drawn[:n] = 0
             for part in parts:
-                gathered = model.entities.index_select(0, drawn[part].flatten()).view_as(slopes[part])
-                torch.sub(query[part, None], gathered, out=slopes[part])
+                _, slopes = model.slope(candidates - query[part, None])
+                slopes.mul_(at_negative[part, :, None])
+                torch.sum(slopes, 1, out=at_query[part])
+                at_drawn[:n] -= slopes.sum(0)
+        else:
+            slopes, negative = at_drawn[: b * n].view(b, n, width), query.new_empty(b, n)
+            for part in parts:
+                gathered = embedding_bag(drawn[part].int().view(-1, 1), table, mode="sum")  # fetches ahead
+                torch.sub(gathered.view(-1, n, width), query[part, None], out=slopes[part])
                 negative[part], _ = model.slope(slopes[part])
-        loss, at_positive, at_negative = self._score_gradient(positive, negative, valid, weights)
-        t.grad = at_true.mul_(at_positive[:, None])
-        at_query = -t.grad
-        if drawn.dim() == 1:
-            at_candidates = torch.zeros_like(candidates)
-            for part in parts:
-                _, at = model.slope(query[part, None] - candidates)
-                at.mul_(at_negative[part, :, None])
-                at_query[part] -= at.sum(1)
-                at_candidates += at.sum(0)
-            entities.add(drawn, at_candidates)
-        else:
-            for part in parts:
-                slopes[part].mul_(at_negative[part, :, None])
-                at_query[part] -= slopes[part].sum(1)
-            entities.add(drawn.flatten(), slopes.view(-1, query.shape[1]))
-        return loss + self._backward([rows.query], [at_query], rows, t)
+            loss, at_positive, at_negative = self._score_gradient(positive, negative, contest)
+            own = torch.arange(b * n, dtype=torch.int32, device=query.device).view(b, n)
+            at_query = embedding_bag(own, at_drawn, mode="sum", per_sample_weights=at_negative)
+            factors = -at_negative.flatten()
+        at_query += at_true.mul_(at_positive[:, None])
+        return ContestGradient(loss, at_query, at_true.neg_(), at_drawn, factors)
+
+    def _by_autograd(self, contest: Contest) -> ContestGradient:
+        drawn, score, transform = contest.drawn, self.model.score_candidates, self.model.transform_scores
+        query, true = contest.query.requires_grad_(), contest.true.requires_grad_()
+        candidates = self.model.entities[drawn].requires_grad_()
+        positive, negative = score(query, true[:, None])[:, 0], score(query, candidates)
+        loss = self.loss.sampled(transform(positive), transform(negative), contest.valid, contest.weights)
+        at_query, at_true, at_candidates = torch.autograd.grad(loss, (query, true, candidates))
+        at_drawn = self._room(drawn.numel() + 2 * len(query))
+        at_drawn[: drawn.numel()] = at_candidates.flatten(end_dim=-2)
+        return ContestGradient(loss.detach(), at_query, at_true, at_drawn)
+
+    def _room(self, count: int) -> Tensor:
+        """(count, width) numbers of any value, in memory that the next step uses again."""
+        if len(self._memory) < count:
+            self._memory = self._memory.new_empty(count, self._memory.shape[1])
+        return self._memory[:count]
 
     def _score_gradient(
-        self, positive: Tensor, negative: Tensor, valid: Tensor | None, weights: Tensor
+        self, positive: Tensor, negative: Tensor, contest: Contest
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The loss and its gradient with respect to the scores (b,) and (b, n)."""
+        valid, weights = contest.valid, contest.weights
         if type(self.model).transform_scores is Model.transform_scores:
             return self.loss.sampled_gradient(positive, negative, valid, weights)
         positive.requires_grad_()
@@ -147,53 +205,3 @@ class NegativeSamplingStep:
         loss = self.loss.sampled(transform(positive), transform(negative), valid, weights)
         at_positive, at_negative = torch.autograd.grad(loss, (positive, negative))
         return loss.detach(), at_positive, at_negative
-
-    def _by_autograd(
-        self,
-        rows: QueryRows,
-        t: Tensor,
-        drawn: Tensor,
-        valid: Tensor | None,
-        weights: Tensor,
-        entities: RowGradient,
-    ) -> Tensor:
-        model = self.model
-        candidates = model.entities.index_select(0, drawn.flatten()).view(*drawn.shape, -1).requires_grad_()
-        positive = model.score_candidates(rows.query, t[:, None]).squeeze(1)
-        negative = model.score_candidates(rows.query, candidates)
-        loss = self.loss.sampled(
-            model.transform_scores(positive), model.transform_scores(negative), valid, weights
-        )
-        penalty = self._backward([loss], [None], rows, t)
-        assert candidates.grad is not None
-        entities.add(drawn.flatten(), candidates.grad.reshape(-1, candidates.shape[-1]))
-        return loss.detach() + penalty
-
-    def _backward(
-        self, roots: list[Tensor], gradients: list[Tensor | None], rows: QueryRows, t: Tensor
-    ) -> Tensor:
-        """Backward from the roots and the regulariser together, so that the query's graph is walked once.
-
-        Returns:
-            The scalar cost of the regulariser.
-        """
-        cost = torch.zeros((), device=t.device)
-        if self.regularizer.weight:
-            cost = self.regularizer.penalty(rows.h, rows.r, t, rows.query).mean() * self.regularizer.weight
-            roots, gradients = [*roots, cost], [*gradients, None]
-        torch.autograd.backward(roots, gradients)
-        return cost.detach()
-
-
-def dot_products(query: Tensor, table: Tensor, ids: Tensor) -> Tensor:
-    """(b, n) scores of rows `ids` (b, n) of a table for queries (b, width), without gradient.
-
-    A few queries at a time, so that the gathered rows are used while they are in the cache.
-    """
-    scores = query.new_empty(ids.shape)
-    chunk = max(1, GATHERED_NUMBERS // (ids.shape[1] * table.shape[1]))
-    for start in range(0, len(query), chunk):
-        part = slice(start, min(start + chunk, len(query)))
-        rows = table.index_select(0, ids[part].flatten()).view(*ids[part].shape, -1)
-        torch.bmm(query[part, None], rows.transpose(1, 2), out=scores[part, None])
-    return scores

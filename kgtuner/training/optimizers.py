@@ -1,9 +1,9 @@
 """Optimisers that can update a few rows of a large table in place, or all of it.
 
-With dense gradients they are `torch.optim`'s Adam, Adagrad and SGD, to rounding. With the rows that a
-step touched: Adagrad and SGD do exactly what the dense form does, because a row without a gradient
-stays where it is; Adam becomes lazy, as `torch.optim.SparseAdam` is: the moments of untouched rows
-do not decay and such rows do not move.
+With dense gradients they are `torch.optim`'s Adam, Adagrad and SGD, on the CPU in their fused form: one pass
+over memory instead of six. With the rows that a step touched: Adagrad and SGD do exactly what the dense form
+does, because a row without a gradient stays where it is; Adam becomes lazy, as `torch.optim.SparseAdam` is: the
+moments of untouched rows do not decay and such rows do not move.
 """
 
 from __future__ import annotations
@@ -14,12 +14,17 @@ from typing import ClassVar
 
 import torch
 from torch import Tensor
+from torch.optim.adagrad import adagrad
+from torch.optim.adam import adam
 
 from kgtuner.domains import Domain, Float
 from kgtuner.errors import ConfigError
+from kgtuner.training.row_gradient import RowSums
 
 LEARNING_RATE = Float(1e-5, 1.0, log=True)
 ROW_UPDATES = ("auto", "sparse", "dense")
+BLOCK_NUMBERS = 1 << 19
+"""Numbers of a table moved at once: 2 MB in float32."""
 
 
 class Optimizer(abc.ABC):
@@ -54,8 +59,7 @@ class Optimizer(abc.ABC):
     def begin_step(self) -> None:
         self.steps += 1
 
-    @abc.abstractmethod
-    def update(self, name: str, table: Tensor, gradient: Tensor, rows: Tensor | None) -> None:
+    def update(self, name: str, table: Tensor, gradient: Tensor | RowSums, rows: Tensor | None) -> None:
         """Move `table` in place.
 
         Args:
@@ -64,17 +68,30 @@ class Optimizer(abc.ABC):
             gradient: (k, ...) for the given rows, or (n, ...) when `rows` is None.
             rows: (k,) distinct row ids.
         """
+        wholes = [table, *self.states[name].values()]
+        # A block of rows is summed, read and moved while it is in the cache. A GPU takes all rows at once.
+        size = max(1, BLOCK_NUMBERS * len(table) // table.numel()) if table.is_cpu else len(gradient)
+        for start in range(0, len(gradient), size):
+            part = slice(start, min(start + size, len(gradient)))
+            if rows is None:
+                self.move([whole[part] for whole in wholes], gradient[part].contiguous())
+                continue
+            some = rows[part]
+            moved = [whole.index_select(0, some) for whole in wholes]
+            self.move(moved, gradient[part].contiguous())
+            for whole, values in zip(wholes, moved, strict=True):
+                whole.index_copy_(0, some, values)
+
+    @abc.abstractmethod
+    def move(self, values: list[Tensor], gradient: Tensor) -> None:
+        """Move parameters, values[0], and their `STATES`, which follow, in place; all have the same shape."""
 
 
 class SGD(Optimizer):
     """Plain gradient descent."""
 
-    def update(self, name: str, table: Tensor, gradient: Tensor, rows: Tensor | None) -> None:
-        if rows is None:
-            table.sub_(gradient, alpha=self.learning_rate)
-        else:
-            moved = table.index_select(0, rows).sub_(gradient, alpha=self.learning_rate)
-            table.index_copy_(0, rows, moved)
+    def move(self, values: list[Tensor], gradient: Tensor) -> None:
+        values[0].sub_(gradient, alpha=self.learning_rate)
 
 
 class Adagrad(Optimizer):
@@ -86,17 +103,21 @@ class Adagrad(Optimizer):
     STATES = ("sum",)
     EPSILON = 1e-10
 
-    def update(self, name: str, table: Tensor, gradient: Tensor, rows: Tensor | None) -> None:
-        total = self.states[name]["sum"]
-        if rows is None:
-            total.addcmul_(gradient, gradient)
-            table.addcdiv_(gradient, total.sqrt().add_(self.EPSILON), value=-self.learning_rate)
-            return
-        seen = total.index_select(0, rows).addcmul_(gradient, gradient)
-        total.index_copy_(0, rows, seen)
-        moved = table.index_select(0, rows)
-        moved.addcdiv_(gradient, seen.sqrt_().add_(self.EPSILON), value=-self.learning_rate)
-        table.index_copy_(0, rows, moved)
+    def move(self, values: list[Tensor], gradient: Tensor) -> None:
+        table, total = values
+        adagrad(
+            [table],
+            [gradient],
+            [total],
+            [torch.tensor(0.0)],
+            fused=table.is_cpu,
+            foreach=False,
+            lr=self.learning_rate,
+            weight_decay=0.0,
+            lr_decay=0.0,
+            eps=self.EPSILON,
+            maximize=False,
+        )
 
 
 class Adam(Optimizer):
@@ -110,22 +131,25 @@ class Adam(Optimizer):
     BETA_2 = 0.999
     EPSILON = 1e-8
 
-    def update(self, name: str, table: Tensor, gradient: Tensor, rows: Tensor | None) -> None:
-        state = self.states[name]
-        correction_1 = 1 - self.BETA_1**self.steps
-        correction_2 = 1 - self.BETA_2**self.steps
-        mean = state["mean"] if rows is None else state["mean"].index_select(0, rows)
-        square = state["square"] if rows is None else state["square"].index_select(0, rows)
-        mean.lerp_(gradient, 1 - self.BETA_1)
-        square.mul_(self.BETA_2).addcmul_(gradient, gradient, value=1 - self.BETA_2)
-        size = (square / correction_2).sqrt_().add_(self.EPSILON)
-        if rows is None:
-            table.addcdiv_(mean, size, value=-self.learning_rate / correction_1)
-            return
-        state["mean"].index_copy_(0, rows, mean)
-        state["square"].index_copy_(0, rows, square)
-        moved = table.index_select(0, rows).addcdiv_(mean, size, value=-self.learning_rate / correction_1)
-        table.index_copy_(0, rows, moved)
+    def move(self, values: list[Tensor], gradient: Tensor) -> None:
+        table, mean, square = values
+        adam(
+            [table],
+            [gradient],
+            [mean],
+            [square],
+            [],
+            [torch.tensor(self.steps - 1.0)],
+            fused=table.is_cpu,
+            foreach=False,
+            amsgrad=False,
+            beta1=self.BETA_1,
+            beta2=self.BETA_2,
+            lr=self.learning_rate,
+            weight_decay=0.0,
+            eps=self.EPSILON,
+            maximize=False,
+        )
 
 
 OPTIMIZERS: dict[str, type[Optimizer]] = {

@@ -2,70 +2,108 @@
 
 from __future__ import annotations
 
+import warnings
+from dataclasses import dataclass
+
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
 
-class RowGradient:
-    """Sums contributions to rows of a table without ever building the whole table's gradient.
+ALL_PRODUCTS = 4
+"""A matmul makes so many products in the time that single ones take one."""
 
-    Contributions are a sparse matrix (row of the table x source vector) times the stacked source
-    vectors, so `reduce` is one sort and one weighted sum per touched row, and a thousand negatives of
-    a query cost one source vector, not a thousand.
+
+@dataclass(frozen=True)
+class RowSums:
+    """Weighted sums of source vectors, one for each of k rows; made when a part of them is asked for.
+
+    Attributes:
+        sources: (n, width).
+        index: (p,) int32, which source each term takes, ordered by row.
+        weights: (p,) how much of it; None for all.
+        offsets: (k + 1,) int32, where the terms of each row begin; p at the end.
     """
 
-    def __init__(self) -> None:
-        self._memory: Tensor | None = None
-        self.clear()
+    sources: Tensor
+    index: Tensor
+    weights: Tensor | None
+    offsets: Tensor
 
-    def clear(self) -> None:
-        """Forget all contributions, but keep the memory they were stacked in."""
-        self._ids: list[Tensor] = []
-        self._index: list[Tensor] = []
-        self._weights: list[Tensor] = []
-        self._sources: list[Tensor] = []
-        self._n_sources = 0
+    def __len__(self) -> int:
+        return len(self.offsets) - 1
 
-    def add(self, ids: Tensor, values: Tensor) -> None:
-        """Add values[i] (m, width) to row ids[i] (m,)."""
-        self._extend(ids, torch.arange(len(ids), device=ids.device), values.new_ones(len(ids)), values)
+    def __getitem__(self, part: slice) -> Tensor:
+        """(m, width) sums of some neighbouring rows."""
+        start, stop, _ = part.indices(len(self))
+        index, weights, offsets = self.index, self.weights, self.offsets[start : stop + 1]
+        if stop - start < len(self):  # reading the ends of a part makes a GPU wait, so all rows go without
+            first, last = int(offsets[0]), int(offsets[-1])
+            index, offsets = index[first:last], offsets - first
+            weights = None if weights is None else weights[first:last]
+        return embedding_bag(
+            index, self.sources, offsets, mode="sum", per_sample_weights=weights, include_last_offset=True
+        )
 
-    def add_outer(self, ids: Tensor, weights: Tensor, vectors: Tensor) -> None:
-        """Add weights[b, j] * vectors[b] to row ids[b, j]; ids and weights (b, n), vectors (b, width)."""
-        index = torch.arange(len(vectors), device=ids.device)[:, None].expand_as(ids)
-        self._extend(ids.flatten(), index.flatten(), weights.flatten(), vectors)
 
-    def _extend(self, ids: Tensor, index: Tensor, weights: Tensor, sources: Tensor) -> None:
-        self._ids.append(ids)
-        self._index.append(index + self._n_sources if self._n_sources else index)
-        self._weights.append(weights)
-        self._sources.append(sources)
-        self._n_sources += len(sources)
+class TouchedRows:
+    """The rows of a table that a step touches, sorted once, to read them in order and to sum what goes to them.
 
-    def reduce(self, dense_rows: int | None = None) -> tuple[Tensor | None, Tensor]:
-        """Distinct rows (k,) in rising order and their gradients (k, width).
+    Each of p terms touches one row. With n negatives for each of b queries p is about b * n.
 
-        With `dense_rows` given, None and the gradient of the whole table, (dense_rows, width).
+    Args:
+        ids: (p,) the row of each term.
+        n_rows: when given, all rows 0..n_rows count as touched.
+
+    Attributes:
+        rows: (k,) int64 the distinct rows in rising order, or None for all of them.
+    """
+
+    def __init__(self, ids: Tensor, n_rows: int | None = None) -> None:
+        sorted_ids, self._order = ids.int().sort(stable=True)  # twice as fast as int64
+        self.rows = None
+        if n_rows is None:
+            first = torch.ones_like(sorted_ids, dtype=torch.bool)
+            torch.ne(sorted_ids[1:], sorted_ids[:-1], out=first[1:])
+            starts = first.nonzero().squeeze(1)
+            self.rows = sorted_ids[starts].long()
+        else:
+            counts = torch.bincount(sorted_ids, minlength=n_rows)
+            starts = counts.cumsum(0) - counts
+        self._offsets = torch.cat([starts, starts.new_full((1,), len(ids))]).int()
+
+    def products(self, table: Tensor, vectors: Tensor, index: Tensor) -> Tensor:
+        """(p,) dot product of each term's row of `table` with its vector, vectors[index], without gradient.
+
+        The large table is read in order and each row once; the vectors of a batch stay in the cache.
         """
-        sorted_ids, order = torch.cat(self._ids).int().sort(stable=True)  # twice as fast as int64
-        index = torch.cat(self._index)[order]
-        weights = torch.cat(self._weights)[order]
-        sources = self._stacked()
-        if dense_rows is not None:
-            counts = torch.bincount(sorted_ids, minlength=dense_rows)
-            offsets = counts.cumsum(0) - counts
-            return None, embedding_bag(index, sources, offsets, mode="sum", per_sample_weights=weights)
-        first = torch.ones_like(sorted_ids, dtype=torch.bool)
-        torch.ne(sorted_ids[1:], sorted_ids[:-1], out=first[1:])
-        offsets = first.nonzero().squeeze(1)
-        summed = embedding_bag(index, sources, offsets, mode="sum", per_sample_weights=weights)
-        return sorted_ids[offsets].long(), summed
+        rows = table if self.rows is None else table.index_select(0, self.rows)
+        index = index.index_select(0, self._order)
+        if len(rows) * len(vectors) <= ALL_PRODUCTS * len(index):
+            # Few rows, as of a small graph: all products with all vectors are one matmul. And it must be so where
+            # a row meets a vector more than once on average, for which `sampled_addmm` is not made.
+            found = torch.take(rows @ vectors.T, self._own_rows(len(index)).long() * len(vectors) + index)
+        elif table.is_cpu:
+            shape, zeros = (len(rows), len(vectors)), vectors.new_zeros(len(index))
+            with warnings.catch_warnings():
+                warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
+                places = torch.sparse_csr_tensor(self._offsets, index, zeros, shape, check_invariants=False)
+            found = torch.sparse.sampled_addmm(places, rows, vectors.T, beta=0.0).values()
+        else:
+            own = self._own_rows(len(index))
+            found = (rows.index_select(0, own) * vectors.index_select(0, index)).sum(1)
+        return torch.empty_like(found).index_copy_(0, self._order, found)
 
-    def _stacked(self) -> Tensor:
-        """All source vectors (n, width), in memory that the next step uses again."""
-        like = self._sources[0]
-        memory = self._memory
-        if memory is None or len(memory) < self._n_sources or memory.dtype != like.dtype:
-            memory = self._memory = like.new_empty(self._n_sources, like.shape[1])
-        return torch.cat(self._sources, out=memory[: self._n_sources])
+    def _own_rows(self, n_terms: int) -> Tensor:
+        """(p,) int32, the row of each term, as a position among the touched rows."""
+        return torch.repeat_interleave(self._offsets.diff(), output_size=n_terms)
+
+    def sums(self, sources: Tensor, index: Tensor | None = None, weights: Tensor | None = None) -> RowSums:
+        """For each row the sum of its terms: sources[index], (p,), times weights, (p,).
+
+        Without `index` term i takes source i, without `weights` each counts once.
+        """
+        order = self._order
+        index = order.int() if index is None else index.index_select(0, order)
+        weights = None if weights is None else weights.index_select(0, order)
+        return RowSums(sources, index, weights, self._offsets)

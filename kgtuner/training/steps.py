@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kgtuner.models import Model
-from kgtuner.training.row_gradient import RowGradient
+from kgtuner.training.row_gradient import RowSums, TouchedRows
 
 
 @dataclass(frozen=True)
@@ -20,32 +20,31 @@ class Gradient:
 
     Attributes:
         loss: scalar, without gradient.
-        entities, relations: rows (None for all) and their gradients. Gradients of layers are in `.grad`.
+        entities, relations: rows (None for all) and their gradients, good until the next step. Gradients of
+            layers are in `.grad`.
     """
 
     loss: Tensor
-    entities: tuple[Tensor | None, Tensor]
-    relations: tuple[Tensor | None, Tensor]
+    entities: tuple[Tensor | None, Tensor | RowSums]
+    relations: tuple[Tensor | None, Tensor | RowSums]
 
 
 class QueryRows:
     """The rows behind a batch of directed queries, and the vectors the model makes of them."""
 
     def __init__(self, model: Model, entity: Tensor, relation: Tensor, generator: torch.Generator) -> None:
-        self.entity = entity
         self.relation, inverse = model.relation_rows(relation)
         self.h = model.entities.index_select(0, entity).requires_grad_()
         self.r = model.relations.index_select(0, self.relation).requires_grad_()
         h, r = drop(self.h, model.dropout, generator), drop(self.r, model.dropout, generator)
         self.query = model.query(h, r, inverse)
 
-    def collect(self, entities: RowGradient | None, relations: RowGradient) -> None:
-        """Hand the gradients that reached h and r on to the tables."""
-        if entities is not None and self.h.grad is not None:
-            entities.add(self.entity, self.h.grad)
+    def relation_gradient(self) -> tuple[Tensor | None, RowSums]:
+        """Relation rows and what reached them, after the backward pass."""
         if self.r.grad is None:  # a query that does not depend on r, as DistMult's with r dropped whole
             self.r.grad = torch.zeros_like(self.r)
-        relations.add(self.relation, self.r.grad)
+        touched = TouchedRows(self.relation)
+        return touched.rows, touched.sums(self.r.grad)
 
 
 def drop(rows: Tensor, share: float, generator: torch.Generator) -> Tensor:

@@ -156,15 +156,16 @@ class Trainer:
         loss_sum = torch.full((), progress.loss_sum, device=self.model.entities.device)
         stopped_by = self._finished()  # a checkpoint may be of a training that had just ended
         self.model.train()
+        trained_until = self.clock()
         while stopped_by is None:
             batch = self.batches.next()
-            before = self.clock()
-            loss_sum += self._step(batch)
+            loss_sum += self.train_batch(batch)
             progress.loss_steps += 1
             progress.step += 1
             progress.queries += len(batch)
             now = self.clock()
-            progress.training_seconds += now - before
+            progress.training_seconds += now - trained_until
+            trained_until = now
             progress.seconds = now - began
             if progress.step >= limits.max_steps:
                 stopped_by = "max_steps"
@@ -183,10 +184,12 @@ class Trainer:
                     progress.loss_sum = float(loss_sum)
                     on_pause()
                     last_pause = progress.seconds
+                    trained_until = self.clock()
                 continue
-            self._require_finite(loss_sum)
+            self._require_finite(loss_sum)  # waits for the device: what it had still to do is training
             self.model.eval()
             started = self.clock()
+            progress.training_seconds += started - trained_until
             metric = validate()
             validation_seconds = self.clock() - started
             self.model.train()
@@ -206,6 +209,7 @@ class Trainer:
                 stopped_by = "max_seconds"  # one more step would need one more validation
             self.ending = stopped_by is not None
             on_validation(point)
+            trained_until = self.clock()
         self.model.eval()
         self.best.restore(self.model)
         return TrainingOutcome(
@@ -230,7 +234,12 @@ class Trainer:
             return "max_steps"
         return "patience" if self.early_stopping.stop else None
 
-    def _step(self, batch: torch.Tensor) -> torch.Tensor:
+    def train_batch(self, batch: torch.Tensor) -> torch.Tensor:
+        """One optimiser step on positions (b,) of the training queries, as `batches.next()` gives them.
+
+        Returns:
+            The loss as a scalar on the device: reading it waits for the device, so `run` seldom does.
+        """
         for layer in self.layers.values():
             layer.grad = None
         gradient = self.step(batch)

@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import signal
 import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 from kgtuner.errors import RunError
 from kgtuner.evaluation.evaluator import Evaluation
+from kgtuner.evaluation.metrics import METRICS
 from kgtuner.execution.storage import RESULT, storage_errors
 from kgtuner.files import full_disk_told
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
-from kgtuner.tuning.events import Observer
+from kgtuner.tuning.events import Observer, RunEnded, RunStarted
 from kgtuner.tuning.result import TuneResult, best_trial, stage_summaries, trial_table
 from kgtuner.tuning.run_folder import FORMAT, RunFolder
 from kgtuner.tuning.running import DEFAULT, TuningRun, found_config
@@ -26,7 +28,7 @@ def carry_out(
     folder: RunFolder,
     settings: TuneSettings,
     graph: KnowledgeGraph,
-    observer: Observer,
+    observer: Observer | Sequence[Observer],
     clock: Clock,
     notes: Sequence[str] = (),
 ) -> TuneResult:
@@ -37,21 +39,36 @@ def carry_out(
 
 def _searched(run: TuningRun, graph: KnowledgeGraph, notes: Sequence[str]) -> TuneResult:
     stopped_by = "budget" if run.settings.budget.trials is None else "trials"
+    ended = RunEnded("failed")
     with _interrupted_once() as ignore_more:
         try:
+            run.notify(RunStarted(run.folder.path, graph.name, run.settings.to_mapping(), run.resumed))
             for message in notes:
                 run.note(message)
             two_stage(run, graph)
             result = _conclude(run, stopped_by, evaluate_test=True)
+            ended = _end_of(result)
         except KeyboardInterrupt:
+            ended = RunEnded("interrupted")
             ignore_more()
             run.worker.stop(kill=True)
             run.end_stage()
             result = _conclude(run, "interrupted", evaluate_test=False)
+            ended = _end_of(result)
             run.note("Interrupted; what was found so far is kept.")
         finally:
             run.close(kill=True)
+            with suppress(RunError):  # of a log that cannot be written, which has ended the run already
+                run.notify(ended)
     return result
+
+
+def _end_of(result: TuneResult) -> RunEnded:
+    def by_name(metrics: Mapping[str, Any]) -> dict[str, float]:
+        return {name: metrics[name] for name in METRICS if name in metrics}
+
+    test = None if result.test is None else by_name(result.test.overall.to_mapping())
+    return RunEnded(result.stopped_by, result.best_config.flat(), by_name(result.best_metrics), test)
 
 
 def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneResult:

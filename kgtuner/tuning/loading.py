@@ -32,7 +32,7 @@ def load_predictor(output: str | Path) -> LinkPredictor:
     model = build_model(config.model, graph.n_entities, graph.n_relations)
     load_parameters(model, folder.best_model, graph.fingerprint)
     model.eval()
-    return LinkPredictor(model, graph)
+    return LinkPredictor(model, graph, folder.path)
 
 
 def load_tuned(folder: RunFolder) -> TuneResult:

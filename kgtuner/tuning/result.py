@@ -9,13 +9,16 @@ from typing import TYPE_CHECKING, Any
 from optuna.trial import FrozenTrial
 
 from kgtuner.config import TrialConfig
+from kgtuner.errors import ConfigError
 from kgtuner.evaluation.evaluator import Evaluation
 from kgtuner.execution.storage import REASON, RESULT, TrialStore, value_of
-from kgtuner.tuning.running import DEFAULT
+from kgtuner.registry import unknown
+from kgtuner.tuning.running import AGAIN, DEFAULT
 from kgtuner.types import INTERRUPTED
 
 if TYPE_CHECKING:
     import pandas as pd
+    import plotly.graph_objects as go
 
     from kgtuner.prediction import LinkPredictor
 
@@ -34,8 +37,8 @@ class TuneResult:
         test: its metrics on test; None when the run was interrupted.
         default_test: what the default configuration reached on test in its own trial of the same run.
         default_metrics: the same on validation.
-        trials: one row a trial: stage, number, state, value, reason, seconds, steps, and a column for
-            each hyper-parameter by dotted name.
+        trials: one row a trial: stage, number, state, value, reason, seconds, steps, elapsed (budget used at
+            its end), again (the trial that it goes on from), and a column for each hyper-parameter by dotted name.
         stages: seconds, trials and failures of each stage.
         seconds: budget used.
         stopped_by: "budget", "trials" or "interrupted".
@@ -64,6 +67,57 @@ class TuneResult:
         from kgtuner.tuning.loading import load_predictor
 
         return load_predictor(self.output)
+
+    def plot_history(self) -> go.Figure:
+        """The best value over the budget's clock, both stages. All plots are plotly figures."""
+        from kgtuner.plots.history import history_figure
+
+        return history_figure(self.trials, self.metric)
+
+    def plot_importance(self, stage: str | None = None) -> go.Figure:
+        """How much each hyper-parameter mattered; of the stage with most trials unless one is named."""
+        from kgtuner.plots.importance import importance_figure, importances
+        from kgtuner.plots.style import measured, of_equal_time
+
+        stage = self._stage(stage)
+        n_trials = len(of_equal_time(measured(self.trials, stage)))
+        return importance_figure(importances(self.trials, stage), n_trials)
+
+    def plot_effect(self, name: str, stage: str | None = None) -> go.Figure:
+        """The effect of one hyper-parameter, e.g. "optimizer.learning_rate".
+
+        Raises:
+            ConfigError: for a name that no trial has.
+        """
+        from kgtuner.plots.effects import effect_figure
+
+        names = [str(column) for column in self.trials.columns if "." in str(column)]
+        if name not in names:
+            raise ConfigError(unknown("hyper-parameter", name, names))
+        return effect_figure(self.trials, name, self.metric, self._stage(stage))
+
+    def plot_effects(self, stage: str | None = None) -> dict[str, go.Figure]:
+        """`plot_effect` for every hyper-parameter that varied, by name."""
+        from kgtuner.plots.style import measured, varied
+
+        stage = self._stage(stage)
+        return {name: self.plot_effect(name, stage) for name in varied(measured(self.trials, stage))}
+
+    def plot_parallel(self, stage: str | None = None) -> go.Figure:
+        """All configurations of a stage as lines over an axis for each hyper-parameter."""
+        from kgtuner.plots.parallel import parallel_figure
+
+        return parallel_figure(self.trials, self.metric, self._stage(stage))
+
+    def _stage(self, stage: str | None) -> str:
+        if stage is not None and stage not in STAGES:
+            raise ConfigError(unknown("stage", stage, STAGES))
+        return stage or max(STAGES, key=lambda name: int((self.trials["stage"] == name).sum()))
+
+    def _repr_html_(self) -> str:
+        from kgtuner.tuning.notebook import tuned_html
+
+        return tuned_html(self)
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain values for JSON: trials as a list of records."""
@@ -118,6 +172,7 @@ def _row(stage: str, trial: FrozenTrial) -> dict[str, Any]:
         "seconds": result.get("seconds"),
         "steps": result.get("steps"),
         "elapsed": result.get("elapsed"),
+        "again": trial.user_attrs.get(AGAIN),
         **used,
     }
 

@@ -8,10 +8,13 @@ subgraph/graph/         the subgraph, binary, with entity_ids.npy and relation_i
 study.sqlite            all trials
 models/                 parameters of the best trial and of the default configuration
 log.txt                 what happened, line by line
+events.csv              the same as a table, with all learning curves
 best.yaml               the best configuration, as `kgtuner train --config` takes it
 best.safetensors        its parameters
+calibration.json        how its scores become probabilities, once somebody asked for them
 trials.csv              the trials as a table
 results.json            the end: metrics, times, where everything lies
+report.html             all of it to look at, in one file
 """
 
 from __future__ import annotations
@@ -51,6 +54,7 @@ class RunFolder:
         self.models = self.path / "models"
         self.space = self.path / "space.yaml"
         self.log = self.path / "log.txt"
+        self.events = self.path / "events.csv"
         self.best_config = self.path / "best.yaml"
         self.best_model = self.path / "best.safetensors"
         self.trials = self.path / "trials.csv"

@@ -6,7 +6,7 @@ import datetime
 import math
 import shutil
 import time
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from kgtuner.tuning.events import (
 from kgtuner.tuning.raising import GraphSize, free_memory, require_memory
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.settings import TuneSettings
+from kgtuner.tuning.watching import Watchers, as_observers
 from kgtuner.types import Clock
 
 DEFAULT = "default"
@@ -87,23 +88,29 @@ class TuningRun:
     Args:
         folder: locked by the caller.
         settings: what was asked for.
-        observer: told of every event.
+        observer: one or several that are told of every event.
         clock: seconds that only grow.
     """
 
     def __init__(
-        self, folder: RunFolder, settings: TuneSettings, observer: Observer, clock: Clock = time.monotonic
+        self,
+        folder: RunFolder,
+        settings: TuneSettings,
+        observer: Observer | Sequence[Observer],
+        clock: Clock = time.monotonic,
     ) -> None:
         self.folder = folder
         self.settings = settings
         self.observer = observer
+        self._watchers = Watchers(as_observers(observer))
         self.clock = clock
         self.budget_seconds = settings.budget.seconds
         self.stage_seconds: dict[str, float] = {}
         self.peak_rss_mb = 0.0
         self.full_training_seconds = 0.0
         self._used_before = 0.0
-        if (folder.path / "state.json").exists():
+        self.resumed = (folder.path / "state.json").exists()
+        if self.resumed:
             self._take_up(folder.read("state.json"))
         self.store = TrialStore(folder.study)
         self.worker = LocalWorker(clock)
@@ -143,9 +150,11 @@ class TuningRun:
         return None if self.budget_seconds is None else max(0.0, self.budget_seconds - self.elapsed)
 
     def notify(self, event: Event) -> None:
-        """Tell the observer and the log."""
+        """Tell the log and all who watch; an observer that raises costs a note and nothing else."""
         self.log(str(event))
-        self.observer.notify(event, self.elapsed, self.remaining)
+        for left_out in self._watchers.tell(event, self.elapsed, self.remaining):
+            self.log(left_out.traceback)
+            self.note(left_out.message)
 
     def log(self, text: str) -> None:
         """Write to the log only.
@@ -232,7 +241,9 @@ class TuningRun:
         limit = config.training.max_seconds
 
         def progress(message: Validated) -> None:
-            self.notify(TrialProgress(stage, number, message.step, message.seconds, message.metric))
+            self.notify(
+                TrialProgress(stage, number, message.step, message.seconds, message.metric, message.loss)
+            )
 
         try:
             require_memory(config, plan.size, free_memory(self.settings.device))

@@ -23,5 +23,10 @@ class TrainResult:
     output: Path | None
     model: LinkPredictor
 
+    def _repr_html_(self) -> str:
+        from kgtuner.tuning.notebook import trained_html
+
+        return trained_html(self)
+
     def to_mapping(self) -> dict[str, Any]:
         return {**self.report, "output": None if self.output is None else str(self.output)}

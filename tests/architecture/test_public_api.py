@@ -14,16 +14,20 @@ PUBLIC = {
     "KnowledgeGraph",
     "TrialConfig",
     "__version__",
+    "compare",
     "default_config",
     "evaluate",
+    "export",
+    "import_config",
     "load_dataset",
     "load_run",
     "resume",
     "sample_subgraph",
     "train",
     "tune",
+    "write_report",
 }
-HEAVY = {"networkx", "ogb", "optuna", "pandas", "pooch", "scipy", "sklearn", "torch"}
+HEAVY = {"jinja2", "networkx", "ogb", "optuna", "pandas", "plotly", "pooch", "scipy", "sklearn", "torch"}
 
 
 def imported_by(statement: str) -> set[str]:

@@ -10,7 +10,9 @@ import torch
 from torch import Tensor
 
 from kgtuner.errors import ConfigError
+from kgtuner.training import optimizers
 from kgtuner.training.optimizers import OPTIMIZERS
+from kgtuner.training.row_gradient import TouchedRows
 
 TORCH: dict[str, Callable[..., Any]] = {
     "adam": torch.optim.Adam,
@@ -97,6 +99,44 @@ def test_sparse_adam_is_the_lazy_adam_of_torch() -> None:
         atol=1e-6,
     )
     assert not torch.allclose(ours("adam", steps, dense=False), ours("adam", steps, dense=True), atol=1e-3)
+
+
+@pytest.mark.parametrize("dense", [True, False])
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_moving_few_rows_at_a_time_changes_nothing(
+    name: str, dense: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = gradients(sparse=True)
+    whole = ours(name, steps, dense=dense)
+    monkeypatch.setattr(optimizers, "BLOCK_NUMBERS", 2 * WIDTH)
+    torch.testing.assert_close(ours(name, steps, dense=dense), whole, rtol=1e-14, atol=1e-15)
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_sums_that_are_made_block_by_block_move_a_table_like_one_gradient(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ids, terms = torch.tensor([4, 1, 4, 0]), torch.arange(4.0 * WIDTH, dtype=torch.double).view(4, WIDTH)
+    monkeypatch.setattr(optimizers, "BLOCK_NUMBERS", 2 * WIDTH)
+    optimizer, table = OPTIMIZERS[name](learning_rate=0.1), start()
+    optimizer.register({"table": table})
+    optimizer.begin_step()
+    optimizer.update("table", table, TouchedRows(ids, ROWS).sums(terms), None)
+    full = torch.zeros(ROWS, WIDTH, dtype=torch.double).index_add_(0, ids, terms)
+    torch.testing.assert_close(table, ours(name, [(torch.arange(ROWS), full)], dense=True, rate=0.1))
+
+
+@pytest.mark.parametrize("name", OPTIMIZERS)
+def test_gradient_may_lie_transposed_in_memory(name: str) -> None:
+    gradient = torch.randn(WIDTH, ROWS, dtype=torch.double, generator=torch.Generator().manual_seed(5)).T
+    tables = []
+    for values in (gradient, gradient.contiguous()):
+        optimizer, table = OPTIMIZERS[name](learning_rate=0.1), start()
+        optimizer.register({"table": table})
+        optimizer.begin_step()
+        optimizer.update("table", table, values, None)
+        tables.append(table)
+    assert torch.equal(*tables)
 
 
 @pytest.mark.parametrize("name", OPTIMIZERS)

@@ -6,6 +6,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -128,9 +129,11 @@ def test_another_seed_proposes_something_else(name: str) -> None:
 
 
 PROGRAM = """
+import sys
 import optuna
 optuna.logging.set_verbosity(optuna.logging.WARNING)
-from tests.contract import test_samplers as contract
+sys.path.insert(0, {folder!r})
+import test_samplers as contract
 space = contract.small_space()
 study = optuna.create_study(direction="maximize", sampler=contract.build({name!r}, space))
 print(contract.run(study, space, 8))
@@ -142,7 +145,7 @@ def test_another_process_with_the_same_seed_proposes_the_same(name: str) -> None
     space = small_space()
     here = run(optuna.create_study(direction="maximize", sampler=build(name, space)), space, 8)
     there = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(name=name)], capture_output=True, text=True, check=True
+        [sys.executable, "-c", PROGRAM.format(name=name, folder=str(Path(__file__).parent))], capture_output=True, text=True, check=True
     )
     assert there.stdout.strip() == str(here)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 import subprocess
 import sys
 from pathlib import Path
@@ -11,6 +12,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
 
 from kgtuner import experiment
 from kgtuner.config import TrialConfig
@@ -313,6 +316,24 @@ def test_training_that_had_just_ended_does_not_go_on(patience: int, tmp_path: Pa
     whole = run(settings, GRAPH, checkpoint=checkpoint)
     assert whole.stopped_by == ("patience" if patience == 1 else "max_steps")
     assert digest(run(settings, GRAPH, checkpoint=checkpoint)) == digest(whole)
+
+
+def test_checkpoint_of_another_device_goes_on_with_fresh_numbers_that_repeat(tmp_path: Path) -> None:
+    made = tmp_path / "made.safetensors"
+    run(config(training__max_steps=15), GRAPH, checkpoint=made)
+    with safe_open(made, framework="pt") as file:
+        state = json.loads(file.metadata()["kgtuner"])
+        tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    state["device"] = "cuda"
+    tensors["generator"] = torch.zeros(16, dtype=torch.uint8)  # the size of CUDA's state, which a CPU refuses
+    tensors["cuda_generator"] = tensors["generator"].clone()
+    results = []
+    for name in ("once", "again"):
+        moved = tmp_path / f"{name}.safetensors"
+        save_file(tensors, moved, {"kgtuner": json.dumps(state)})
+        results.append(run(config(), GRAPH, checkpoint=moved))
+    assert [result.steps for result in results] == [30, 30]
+    assert digest(results[0]) == digest(results[1])
 
 
 @pytest.mark.usefixtures("every_validation_is_saved")

@@ -10,9 +10,9 @@ from typing import Any
 import pandas as pd
 import pytest
 
+from kgtuner.api import training, tuning
 from kgtuner.cli.main import main
 from kgtuner.config import Component, TrialConfig
-from kgtuner.tuning import api
 from kgtuner.tuning.events import Note
 from kgtuner.tuning.result import TuneResult
 
@@ -102,7 +102,7 @@ def test_train_without_a_configuration_takes_the_default_of_the_model(
         calls.append((graph, settings))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(api, "train", train)
+    monkeypatch.setattr(training, "train", train)
     assert main(["train", "world", "--model", "rotate"]) == 130
     ((graph, settings),) = calls
     del settings["on_validation"], settings["on_note"]
@@ -117,7 +117,7 @@ def test_an_interrupted_training_says_how_to_go_on(
         Path(output, "run.json").touch()
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(api, "train", train)
+    monkeypatch.setattr(training, "train", train)
     assert main(["train", "world"]) == 130
     assert "runs/world-complex-seed0 is kept; give the same command again" in capsys.readouterr().err
 
@@ -252,7 +252,7 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
         observer.notify(Note("under way"), 1.0, None)
         return tuned(settings["output"])
 
-    monkeypatch.setattr(api, "tune", tune)
+    monkeypatch.setattr(tuning, "tune", tune)
     return made
 
 
@@ -327,7 +327,7 @@ def test_a_folder_that_is_used_is_left_alone(
 def test_an_interrupted_tuning_prints_the_best_so_far_and_ends_with_130(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(api, "tune", lambda graph, *, output, **settings: tuned(output, "interrupted"))
+    monkeypatch.setattr(tuning, "tune", lambda graph, *, output, **settings: tuned(output, "interrupted"))
     assert main(["tune", "world", "--budget", "2m"]) == 130
     out = capsys.readouterr().out
     assert "0.4000" in out
@@ -349,7 +349,7 @@ def test_resume_goes_on_with_the_run_and_its_metric(
         observer.notify(TrialEnded("full", 0, -12.0, None, 1.0, True), 1.0, None)
         return tuned(output)
 
-    monkeypatch.setattr(api, "resume", resume)
+    monkeypatch.setattr(tuning, "resume", resume)
     assert main(["tune", "--resume", str(tmp_path)]) == 0
     assert asked == [str(tmp_path)]
     assert "mean rank 12.0" in capsys.readouterr().err

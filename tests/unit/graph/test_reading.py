@@ -6,8 +6,9 @@ from pathlib import Path
 import pytest
 
 from kgtuner.errors import DataError
-from kgtuner.graph import reading
-from kgtuner.graph.reading import Vocabulary, read_file, read_folder
+from kgtuner.graph import text_blocks
+from kgtuner.graph.formats import read_folder
+from kgtuner.graph.reading import Vocabulary, read_file
 
 
 def read(path: Path) -> tuple[list[list[int]], list[str], list[str]]:
@@ -58,7 +59,7 @@ def test_where_a_block_of_bytes_ends_does_not_matter(
 ) -> None:
     path = written(tmp_path, "ä\tr\tb\r\nc\tr\tä\r\nb\ts\tc".encode())
     expected = read(path)
-    monkeypatch.setattr(reading, "BLOCK_BYTES", size)
+    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", size)
     assert read(path) == expected == ([[0, 0, 1], [2, 0, 0], [1, 1, 2]], ["ä", "b", "c"], ["r", "s"])
 
 
@@ -86,7 +87,7 @@ def test_two_wrong_lines_that_make_up_for_each_other_are_still_found(tmp_path: P
 
 
 def test_the_line_number_counts_over_blocks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(reading, "BLOCK_BYTES", 64)
+    monkeypatch.setattr(text_blocks, "BLOCK_BYTES", 64)
     with pytest.raises(DataError, match=r"train.txt line 101: expected 3 .* got 1: 'oops'"):
         read(written(tmp_path, b"a\tr\tb\n" * 100 + b"oops\n" + b"a\tr\tb\n" * 100))
 

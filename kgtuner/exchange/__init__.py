@@ -1,0 +1,1 @@
+"""Out to other libraries and in from them: configurations, embeddings, model cards."""

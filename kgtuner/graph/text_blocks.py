@@ -1,0 +1,129 @@
+"""Text files in pieces of whole lines: unpacked within limits, UTF-8 only, every complaint with its line."""
+
+from __future__ import annotations
+
+import gzip
+import zlib
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO, cast
+
+import numpy as np
+
+from kgtuner.errors import DataError
+
+BLOCK_BYTES = 8_000_000
+LONGEST_LINE = 1_000_000  # bytes; three names of a knowledge graph have dozens
+MEMORY_SHARE = 0.5
+"""A packed file may unpack to this share of the memory that is free, so that a gzip bomb ends in a sentence."""
+
+SHOWN_CHARACTERS = 80  # of a bad line, in a message
+
+
+def largest_unpacked() -> int:
+    """Bytes that a packed file may have when it is unpacked."""
+    import psutil
+
+    return int(psutil.virtual_memory().available * MEMORY_SHARE)
+
+
+def pieces(path: Path) -> Iterator[bytes]:
+    """The bytes of a file in blocks, unpacked where its name ends in .gz.
+
+    Raises:
+        DataError: if it cannot be read, is damaged, or unpacks to more than `largest_unpacked`.
+    """
+    packed = path.suffix.lower() == ".gz"
+    limit, size = largest_unpacked() if packed else 0, 0
+    try:
+        with cast(IO[bytes], gzip.open(path, "rb")) if packed else path.open("rb") as file:
+            while piece := file.read(BLOCK_BYTES):
+                size += len(piece)
+                if packed and size > limit:
+                    raise DataError(
+                        f"{path.name} unpacks to more than {limit:,} bytes, half of the memory that is free: "
+                        "unpack it where there is room, or make it smaller"
+                    )
+                yield piece
+    except (OSError, EOFError, zlib.error) as error:
+        raise DataError(f"cannot read {path}: {error}") from error
+
+
+def blocks(path: Path) -> Iterator[bytes]:
+    """The file in pieces of whole lines, each ending in LF, line ends made LF, without a byte order mark.
+
+    Raises:
+        DataError: as `pieces`, and for a line of more than `LONGEST_LINE` bytes.
+    """
+    rest = b""
+    first, line = True, 1
+    for piece in pieces(path):
+        if first:
+            piece, first = piece.removeprefix(b"\xef\xbb\xbf"), False
+        whole, newline, tail = piece.rpartition(b"\n")
+        if newline:
+            block = (rest + whole + newline).replace(b"\r\n", b"\n")
+            _check_lengths(block, path, line)
+            yield block
+            line += block.count(b"\n")
+            rest = tail
+        else:
+            rest += tail
+        if len(rest) > LONGEST_LINE:
+            raise _too_long(path, line)
+    if rest:
+        yield rest.removesuffix(b"\r") + b"\n"
+
+
+def decoded(block: bytes, path: Path, first_line: int) -> str:
+    """The text of a block.
+
+    Raises:
+        DataError: with the line of what is not UTF-8, or of a NUL byte.
+    """
+    try:
+        text = block.decode()
+    except UnicodeDecodeError as error:
+        line = first_line + block.count(b"\n", 0, error.start)
+        bad = block[error.start]
+        raise DataError(
+            f"{path.name} line {line}: expected UTF-8 text, got byte 0x{bad:02x}; convert {path} to UTF-8"
+        ) from error
+    if "\0" in text:
+        line = first_line + block.count(b"\n", 0, block.index(b"\0"))
+        raise DataError(
+            f"{path.name} line {line}: expected UTF-8 text, got a NUL byte, as binary files and UTF-16 have them; "
+            f"convert {path} to UTF-8"
+        )
+    return text
+
+
+def lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+    """(number of the first line, lines without their ends) of each block."""
+    number = 1
+    for block in blocks(path):
+        found = decoded(block, path, number).split("\n")
+        found.pop()  # what follows the last line end
+        yield number, found
+        number += len(found)
+
+
+def shown(line: str) -> str:
+    """A line as part of a message: its beginning, with control characters visible."""
+    return repr(line if len(line) <= SHOWN_CHARACTERS else line[:SHOWN_CHARACTERS] + "…")
+
+
+def _check_lengths(block: bytes, path: Path, first_line: int) -> None:
+    if len(block) <= LONGEST_LINE:
+        return
+    ends = np.flatnonzero(np.frombuffer(block, dtype=np.uint8) == ord("\n"))
+    long = np.flatnonzero(np.diff(ends, prepend=-1) - 1 > LONGEST_LINE)
+    if len(long):
+        raise _too_long(path, first_line + int(long[0]))
+
+
+def _too_long(path: Path, line: int) -> DataError:
+    return DataError(
+        f"{path.name} line {line}: more than {LONGEST_LINE:,} bytes in one line; expected one triple a line "
+        f"in {path}"
+    )

@@ -1,0 +1,498 @@
+"""What a report says, section by section, the answer first."""
+
+from __future__ import annotations
+
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+from kgtuner.plots.curves import curves_figure
+from kgtuner.plots.effects import LEAST, effect_figure, effect_rows
+from kgtuner.plots.history import history_figure
+from kgtuner.plots.importance import importance_figure, importance_sentence
+from kgtuner.plots.parallel import parallel_figure
+from kgtuner.plots.relations import SHOWN, relations_figure
+from kgtuner.plots.spending import spending_figure
+from kgtuner.plots.style import measured, of_equal_time, sign, varied
+from kgtuner.plots.transfer import transfer_figure, transfer_sentence
+from kgtuner.report.html.blocks import (
+    Block,
+    cards,
+    code,
+    column,
+    facts,
+    figure,
+    grid,
+    section,
+    table,
+    tabs,
+    text,
+)
+from kgtuner.report.html.reading import RunReport
+from kgtuner.report.text import metric_title, metric_value, printable
+from kgtuner.tuning.budget import format_seconds
+from kgtuner.tuning.result import STAGES
+
+REPORTED = ("mrr", "hits_at_1", "hits_at_3", "hits_at_10", "mean_rank")
+CATEGORIES = ("1-1", "1-N", "N-1", "N-N")
+STATES = {
+    "finished": "finished",
+    "interrupted": "interrupted",
+    "running": "running",
+    "unfinished": "not finished",
+}
+STAGE_NAMES = {"subgraph": "Stage 1, subgraph", "full": "Stage 2, full graph"}
+ROWS = 20
+"""Trials that the table shows at first."""
+EFFECTS = 12
+"""Hyper-parameters of a stage whose effect is drawn, the most important ones."""
+
+
+def sections_of(report: RunReport) -> list[Block]:
+    """All sections of a report. What a run does not have is said in a sentence."""
+    return [
+        answer(report),
+        progress(report),
+        all_trials(report),
+        importance(report),
+        effects(report),
+        combinations(report),
+        transfer(report),
+        learning(report),
+        knowledge(report),
+        spending(report),
+        reproduce(report),
+    ]
+
+
+def answer(report: RunReport) -> Block:
+    best = report.best
+    if best is None:
+        return section(
+            "answer", "Answer", text("No trial has a value yet, so there is no configuration to recommend.")
+        )
+    found = report.test or report.valid or {}
+    where = "test" if report.test is not None else "validation"
+    if best.stage == "subgraph":
+        where = "the subgraph's validation"
+    title = metric_title(report.metric)
+    shown = dict.fromkeys((report.metric, "mrr", "hits_at_1", "hits_at_10"))
+    # One sentence of what to think of it, then the figures behind it.
+    blocks = [
+        text(_verdict(report)),
+        cards(
+            *(
+                (f"{metric_title(name)} on {where}", metric_value(name, found.get(name)), "")
+                for name in shown
+            ),
+            ("trials", f"{_ended(report)}", f"{_failed(report)} failed"),
+            ("time", format_seconds(report.seconds), f"budget {report.settings.budget}"),
+        ),
+        _metrics(report, where),
+        code(best.yaml, "Best configuration (best.yaml)"),
+    ]
+    blocks += [text(note, quiet=True) for note in report.notes]
+    return section("answer", "Answer", *blocks, lead=f"What the search for the best {title} found.")
+
+
+def _verdict(report: RunReport) -> str:
+    best = report.best
+    assert best is not None
+    model = best.flat["model.name"]
+    if best.stage == "subgraph":
+        return (
+            f"The best so far is a {model} configuration from trial {best.number} on the subgraph; nothing has been "
+            "trained on the full graph yet, so its figures say little about the full graph."
+        )
+    what = "the default configuration of" if best.default else "a configuration of"
+    trained = f"trial {best.number} of stage 2, {format_seconds(best.seconds)} of training"
+    sentence = f"Best: {what} {model} ({trained})."
+    ours = (report.test or report.valid or {}).get(report.metric)
+    default = (report.default_test if report.test is not None else report.default_valid) or {}
+    theirs = default.get(report.metric)
+    if best.default:
+        return f"{sentence} Nothing that the search proposed was better within this budget."
+    if ours is not None and theirs is not None:
+        title = metric_title(report.metric)
+        seconds = format_seconds(report.default_seconds or 0.0)
+        sentence += (
+            f" {title} {metric_value(report.metric, ours)}; the default configuration reached "
+            f"{metric_value(report.metric, theirs)} in its own trial ({seconds} of training)."
+        )
+    return sentence
+
+
+def _metrics(report: RunReport, where: str) -> Block:
+    """The best beside the default and what others published, on the same split."""
+    assert report.best is not None
+    on_test = report.test is not None
+    columns = [
+        (
+            f"best found, {format_seconds(report.best.seconds)} of training",
+            report.test if on_test else report.valid,
+        )
+    ]
+    default = report.default_test if on_test else report.default_valid
+    if default is not None and report.best.stage == "full":
+        seconds = format_seconds(report.default_seconds or 0.0)
+        columns.append((f"default configuration, {seconds} of training", default))
+    if on_test:
+        columns += [(f"published: {other.title}", other.metrics) for other in report.published]
+    values = [metrics or {} for _, metrics in columns]
+    rows = [
+        [metric_title(name), *(metric_value(name, metrics.get(name)) for metrics in values)]
+        for name in REPORTED
+        if any(metrics.get(name) is not None for metrics in values)
+    ]
+    return table(
+        [column(where, kind="text"), *(column(title, kind="text") for title, _ in columns)],
+        rows,
+        label=f"metrics on {where}",
+    )
+
+
+def progress(report: RunReport) -> Block:
+    return section(
+        "progress",
+        "Progress",
+        figure(
+            history_figure(report.trials, report.metric),
+            caption="The two stages validate on different graphs: their heights do not compare.",
+        ),
+        lead=f"Best {metric_title(report.metric)} on validation over the time of the budget.",
+    )
+
+
+def all_trials(report: RunReport) -> Block:
+    trials = report.trials
+    if not len(trials):
+        return section("trials", "Trials", text("No trial has begun yet."))
+    names = [
+        str(c) for c in trials.columns if "." in str(c) and trials[c].notna().any() and _tells(trials, str(c))
+    ]
+    metric = metric_title(report.metric)
+    columns = [
+        column("stage", kind="text"), column("trial"),
+        column("state", kind="text", hint="complete: to its own end; stopped: its time was up"),
+        column(metric, digits=1 if report.metric == "mean_rank" else 4, hint="on validation"),
+        column("seconds", digits=1), column("steps"), column("note", kind="text"),
+        *(column(name, kind="setting") for name in names),
+    ]  # fmt: skip
+    rows, marks = [], []
+    for row in trials.to_dict("records"):
+        value = row["value"]
+        rows.append(
+            [
+                "1" if row["stage"] == "subgraph" else "2",
+                int(row["number"]),
+                row["state"],
+                None if _absent(value) else sign(report.metric) * value,
+                row["seconds"],
+                None if _absent(row["steps"]) else int(row["steps"]),
+                _note(row),
+                *(_setting(row[name]) for name in names),
+            ]
+        )
+        best = report.best
+        is_best = best is not None and (row["stage"], row["number"]) == (best.stage, best.number)
+        marks.append("best" if is_best else "failed" if row["state"] == "failed" else "")
+    order = sorted(range(len(rows)), key=lambda i: (rows[i][0] != "2", -_or_least(trials["value"].iloc[i])))
+    return section(
+        "trials",
+        "Trials",
+        table(
+            columns, [rows[i] for i in order], sortable=True, filters=(0, 2), limit=ROWS, label="all trials",
+            marks=[marks[i] for i in order],
+        ),
+        lead=f"All {len(rows)} trainings with what they were and what became of them. A click on a heading sorts.",
+    )  # fmt: skip
+
+
+def importance(report: RunReport) -> Block:
+    shown = []
+    for stage, ranked in report.importances.items():
+        n = len(of_equal_time(measured(report.trials, stage)))
+        shown.append(
+            (
+                STAGE_NAMES[stage],
+                [figure(importance_figure(ranked, n), caption=importance_sentence(ranked, n))],
+            )
+        )
+    return section(
+        "importance",
+        "What mattered",
+        tabs(*shown) or text("No trial has ended yet."),
+        lead="How much each hyper-parameter decided, by two measures that look at different things.",
+    )
+
+
+def effects(report: RunReport) -> Block:
+    shown = []
+    for stage in STAGES:
+        rows = of_equal_time(measured(report.trials, stage))
+        if not len(rows):
+            continue
+        ranked = report.importances[stage]["name"].tolist() if stage in report.importances else []
+        names = [*ranked, *(name for name in varied(rows) if name not in ranked)][:EFFECTS]
+        enough = [n for n in names if len(effect_rows(report.trials, n, stage)) >= LEAST]
+        drawn = [
+            figure(effect_figure(report.trials, n, report.metric, stage), title=_applies(rows, n))
+            for n in enough
+        ]
+        scarce = [n for n in names if n not in enough]
+        blocks: list[Block] = [grid(*drawn)] if drawn else []
+        if scarce:
+            blocks.append(
+                text(f"Fewer than {LEAST} trials each, too few to show an effect: {', '.join(scarce)}.")
+            )
+        if not names:
+            blocks.append(text("All trials of this stage are alike: there is no effect to show."))
+        shown.append((STAGE_NAMES[stage], blocks))
+    return section(
+        "effects",
+        "Effect of each hyper-parameter",
+        tabs(*shown) or text("No trial has a value yet."),
+        short="Effects",
+        lead="Above, each trial by value and metric. Below, how trials with a value rank among all of the stage: "
+        "the bands hold 50 % and 80 % of them, the line is the median, the best is on top.",
+    )
+
+
+def combinations(report: RunReport) -> Block:
+    shown = []
+    for stage in STAGES:
+        if not len(measured(report.trials, stage)):
+            continue
+        ranked = report.importances[stage]["name"].tolist() if stage in report.importances else []
+        drawn = parallel_figure(report.trials, report.metric, stage, ranked[:EFFECTS] or None)
+        width = 95 * (min(len(ranked), EFFECTS) + 1) if ranked else 700
+        shown.append((STAGE_NAMES[stage], [figure(drawn, least_width=width)]))
+    return section(
+        "combinations",
+        "Combinations",
+        tabs(*shown) or text("No trial has a value yet."),
+        lead="Each line is a trial. Where a hyper-parameter does not apply, its line passes below the axis.",
+    )
+
+
+def transfer(report: RunReport) -> Block:
+    if not report.settings.two_stages:
+        return section(
+            "transfer",
+            "From the subgraph to the full graph",
+            text("This run had one stage only."),
+            short="Transfer",
+        )
+    return section(
+        "transfer",
+        "From the subgraph to the full graph",
+        figure(transfer_figure(report.pairs, report.metric), caption=transfer_sentence(report.pairs)),
+        short="Transfer",
+        lead="Configurations that were trained on both. A subgraph is worth its time when it orders them as the full "
+        "graph does.",
+    )
+
+
+def learning(report: RunReport) -> Block:
+    shown = [
+        (STAGE_NAMES[stage], [figure(curves_figure(report.curves[stage], report.metric))])
+        for stage in reversed(STAGES)
+        if stage in report.curves
+    ]
+    return section(
+        "learning",
+        "Learning curves",
+        tabs(*shown) or text("No training has validated yet."),
+        lead="Validation while training, the best trainings in colour. A trial validates on a sample.",
+    )
+
+
+def knowledge(report: RunReport) -> Block:
+    title = "What the model knows"
+    if report.test is None:
+        return section(
+            "relations",
+            title,
+            text("Metrics per relation come with the test, which is ranked once, at the end of the run."),
+        )
+    rows = report.relations.sort_values("count", ascending=False, kind="stable")
+    names = ["name", "category", "train", "count", "mrr", "hits_at_1", "hits_at_10"]
+    columns = [
+        column("relation", kind="text"), column("category", kind="text"), column("train triples"),
+        column("ranked"), column("MRR", digits=3), column("Hits@1", digits=3), column("Hits@10", digits=3),
+    ]  # fmt: skip
+    by_category = [
+        [name, m["count"], m["mrr"], m["hits_at_1"], m["hits_at_10"]]
+        for name, m in ((c, report.test["by_category"].get(c)) for c in CATEGORIES)
+        if m is not None
+    ]
+    by_direction = [
+        [{"tail": "tails (h, r, ?)", "head": "heads (?, r, t)"}.get(name, name), m["count"], m["mrr"],
+         m["hits_at_1"], m["hits_at_10"]]
+        for name, m in report.test["by_direction"].items()
+    ]  # fmt: skip
+    parts = [column("ranked"), *(column(t, digits=3) for t in ("MRR", "Hits@1", "Hits@10"))]
+    shown = rows.assign(name=[printable(name) for name in rows["name"]])
+    most = f"The {SHOWN} most frequent of {len(rows)} relations." if len(rows) > SHOWN else ""
+    return section(
+        "relations",
+        title,
+        grid(
+            table([column("category", kind="text"), *parts], by_category, label="by category"),
+            table([column("asked for", kind="text"), *parts], by_direction, label="by direction"),
+        ),
+        figure(relations_figure(shown), caption=most),
+        table(columns, rows[names].to_numpy().tolist(), sortable=True, limit=20, label="by relation"),
+        _examples(report),
+        short="Relations",
+        lead="Filtered test metrics. A category is read head side to tail side: in 1-N a head has many tails.",
+    )
+
+
+def _examples(report: RunReport) -> Block:
+    if not report.examples:
+        return text("There are no examples: no relation was asked often enough, or there is no model to ask.")
+    groups = [
+        {
+            "relation": printable(group.relation),
+            "mrr": f"{group.mrr:.3f}",
+            "good": group.good,
+            "examples": [
+                {
+                    "question": [None if part is None else printable(part) for part in (e.head, e.relation, e.tail)],
+                    "answer": printable(e.answer),
+                    "rank": f"{e.rank:,.0f}" if float(e.rank).is_integer() else f"{e.rank:,.1f}",
+                    "right": e.rank == 1,
+                    "top": [[printable(name), name == e.answer] for name in e.top],
+                }
+                for e in group.examples
+            ],
+        }
+        for group in report.examples
+    ]  # fmt: skip
+    return {"type": "examples", "groups": groups}
+
+
+def spending(report: RunReport) -> Block:
+    spent = report.spent[report.spent["seconds"] > 0]
+    total = max(float(spent["seconds"].sum()), 1e-9) if len(spent) else 1.0
+    rows = [[p, w, s, 100 * s / total] for p, w, s in spent.to_numpy().tolist()]
+    columns = [
+        column("", kind="text"),
+        column("for", kind="text"),
+        column("seconds", digits=1),
+        column("%", digits=1),
+    ]
+    return section(
+        "budget",
+        "How the budget was spent",
+        figure(spending_figure(report.spent)),
+        table(columns, rows, label="time") if rows else {},
+        short="Budget",
+        lead=f"{format_seconds(report.seconds)} of a budget of {report.settings.budget}.",
+    )
+
+
+def reproduce(report: RunReport) -> Block:
+    settings, best = report.settings, report.best
+    commands = ["# the search", command_of(report)]
+    if best is not None and best.stage == "full":
+        graph = _graph_argument(report)
+        place = shlex.quote(printable(report.folder / "best.yaml"))
+        commands += ["# one training of what it found", f"kgtuner train {graph} --config {place} --seed 1"]
+    kept = {
+        "graph": f"{report.graph['name']}, fingerprint {report.fingerprint[:16]}…",
+        "size": f"{report.graph['entities']:,} entities, {report.graph['relations']:,} relations, "
+        f"{report.graph['train']:,} / {report.graph['valid']:,} / {report.graph['test']:,} triples",
+        "seed": settings.seed,
+        "started": report.started,
+        "run folder": report.folder.resolve(),
+        "report written": report.written,
+        **{str(k).replace("_", " "): v for k, v in report.environment.items()},
+    }
+    if report.peak_rss_mb:
+        kept["peak memory"] = f"{report.peak_rss_mb:,.0f} MB"
+    limits = [
+        "A budget in wall-clock time gives other trials on another machine; a budget in trials repeats exactly on "
+        "the same one."
+    ]
+    if _graph_argument(report) == "GRAPH":
+        limits.append("GRAPH is what was given as the graph: the run keeps its triples, not the path.")
+    return section(
+        "reproduce", "Reproduce", code("\n".join(commands), "Commands"), facts(kept), text(" ".join(limits), quiet=True)
+    )  # fmt: skip
+
+
+def command_of(report: RunReport) -> str:
+    """The command that asks for the same run again, defaults left out."""
+    settings = report.settings
+    budget = settings.budget
+    parts = ["kgtuner", "tune", _graph_argument(report), "--model", ",".join(settings.models)]
+    if budget.trials is not None:
+        parts += ["--trials", str(budget.trials)]
+    else:
+        parts += ["--budget", f"{budget.seconds:g}s" if budget.seconds is not None else str(budget)]
+    parts += ["--seed", str(settings.seed)]
+    usual = type(settings)(models=settings.models, budget=budget)
+    for name in ("metric", "algorithm", "device", "threads", "max_steps"):
+        if getattr(settings, name) != getattr(usual, name):
+            parts += [f"--{name.replace('_', '-')}", str(getattr(settings, name))]
+    if settings.space != usual.space:
+        own = report.folder / "space.yaml"
+        parts += ["--space", str(own) if own.exists() else settings.space]
+    if not settings.two_stages:
+        parts.append("--one-stage")
+    else:
+        for name in ("stage_one_share", "subgraph_ratio"):
+            if getattr(settings, name) != getattr(usual, name):
+                parts += [f"--{name.replace('_', '-')}", f"{getattr(settings, name):g}"]
+    return " ".join(shlex.quote(printable(part)) for part in parts)
+
+
+def _graph_argument(report: RunReport) -> str:
+    from kgtuner.graph.catalog import DATASETS
+
+    return report.graph["name"] if report.graph["name"] in DATASETS else "GRAPH"
+
+
+def _ended(report: RunReport) -> int:
+    return sum(stage["trials"] for stage in report.stages)
+
+
+def _failed(report: RunReport) -> int:
+    return sum(stage["failed"] for stage in report.stages)
+
+
+def _note(row: Mapping[str, Any]) -> str | None:
+    """Why a trial failed, or what it was apart from a proposal."""
+    notes = []
+    if not _absent(row.get("reason")):
+        message = row.get("message")
+        notes.append(f"{row['reason']}: {message}" if not _absent(message) else str(row["reason"]))
+    if row.get("default") is True:
+        notes.append("default configuration")
+    if not _absent(row.get("again")):
+        notes.append(f"goes on from trial {int(row['again'])}")
+    return "; ".join(notes) or None
+
+
+def _applies(rows: Any, name: str) -> str:
+    n = int(rows[name].notna().sum())
+    return name if n == len(rows) else f"{name} (applies to {n} of {len(rows)} trials)"
+
+
+def _tells(trials: Any, name: str) -> bool:
+    """Whether a hyper-parameter's column says anything: it varies, or applies to some trials only."""
+    return trials[name].nunique() > 1 or name == "model.name"
+
+
+def _setting(value: Any) -> Any:
+    return None if _absent(value) else value
+
+
+def _absent(value: Any) -> bool:
+    return value is None or value != value
+
+
+def _or_least(value: Any) -> float:
+    return float("-inf") if _absent(value) else float(value)

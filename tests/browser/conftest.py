@@ -1,0 +1,92 @@
+"""A headless Chromium with its console and its requests recorded."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+FLAGS = (
+    "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--hide-scrollbars",
+    "--disable-background-networking", "--disable-component-update", "--disable-sync",
+)  # fmt: skip
+
+
+class Browser:
+    """Opens files and tells what the page printed and asked for."""
+
+    def __init__(self, driver: Any) -> None:
+        self.driver = driver
+
+    def open(self, page: Path, *, width: int = 1200, height: int = 900) -> None:
+        """Load a file and wait until its plots can be drawn."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": width < 600}
+        self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
+        for kind in ("browser", "performance"):
+            self.driver.get_log(kind)  # of the page before
+        self.driver.get(page.resolve().as_uri())
+        self.wait("return document.documentElement.dataset.plots === 'ready'")
+
+    def wait(self, script: str, seconds: float = 60) -> None:
+        from selenium.webdriver.support.wait import WebDriverWait
+
+        WebDriverWait(self.driver, seconds, poll_frequency=0.05).until(lambda d: d.execute_script(script))
+
+    def run(self, script: str, *values: Any) -> Any:
+        return self.driver.execute_script(script, *values)
+
+    def console(self) -> list[dict[str, Any]]:
+        """Everything that went to the console, errors of the security policy included."""
+        return list(self.driver.get_log("browser"))
+
+    def requests(self) -> list[str]:
+        """Addresses that were asked for since the page was opened, but for data in the page itself."""
+        messages = [json.loads(entry["message"])["message"] for entry in self.driver.get_log("performance")]
+        sent = [m["params"]["request"]["url"] for m in messages if m["method"] == "Network.requestWillBeSent"]
+        return [url for url in sent if not url.startswith(("data:", "blob:"))]
+
+
+@pytest.fixture(scope="session")
+def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
+    webdriver = pytest.importorskip("selenium.webdriver", reason="install kgtuner[browser]")
+    chromium, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
+    if not chromium or not chromedriver:
+        pytest.skip("chromium and chromedriver are not installed")
+    options = webdriver.ChromeOptions()
+    options.binary_location = chromium
+    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('chromium')}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(chromedriver))
+    try:
+        yield Browser(driver)
+    finally:
+        driver.quit()
+
+
+ENTITIES = tuple(
+    f"<script>alert({i})</script>" if i % 2 else f"</script><img src=x onerror=alert({i})>" for i in range(20)
+)
+RELATIONS = ("<b>bold</b>", "</script><script>alert(2)</script>", "\x1b[31m\u202egnp")
+
+
+@pytest.fixture(scope="session")
+def written(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    """Writes the report of a made-up run with hostile names in its graph; takes the number of trials."""
+    from benchmarks.report import make_graph, make_run
+    from kgtuner.api.report import write_report
+
+    reports: dict[int, Path] = {}
+
+    def write(trials: int = 60) -> Path:
+        if trials not in reports:
+            graph = make_graph(20, 3, names=ENTITIES, relation_names=RELATIONS)
+            run = make_run(tmp_path_factory.mktemp("runs") / "run", trials, graph=graph)
+            reports[trials] = write_report(run.path)
+        return reports[trials]
+
+    return write

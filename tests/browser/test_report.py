@@ -1,0 +1,194 @@
+"""The report in a real Chromium."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable
+from itertools import pairwise
+from pathlib import Path
+
+import pytest
+
+from tests.browser.conftest import Browser
+
+pytestmark = pytest.mark.browser
+
+Written = Callable[..., Path]
+DRAW_ALL = "for (const p of plots) if (p.plot.offsetParent) draw(p)"
+TRIALS = "document.querySelector('#trials table')"
+CELLS = f"return [...{TRIALS}.querySelectorAll('tbody tr')].map((row) => [...row.cells].map((c) => c.textContent))"
+
+
+def head(browser: Browser, title: str) -> int:
+    """The position of a column of the table of trials."""
+    titles = browser.run(f"return [...{TRIALS}.querySelectorAll('th')].map((th) => th.textContent)")
+    return int(titles.index(title))
+
+
+def click_head(browser: Browser, title: str) -> None:
+    browser.run(f"{TRIALS}.querySelectorAll('th button')[arguments[0]].click()", head(browser, title))
+
+
+def test_it_opens_and_draws_without_a_word_in_the_console(browser: Browser, written: Written) -> None:
+    browser.open(written())
+    browser.run("document.querySelectorAll('[role=tab]').forEach((tab) => tab.click())")
+    browser.run(DRAW_ALL)
+    browser.wait("return plots.filter((p) => p.drawn).every((p) => p.plot.querySelector('.main-svg'))")
+    assert browser.run("return plots.filter((p) => p.drawn).length") >= 8
+    assert browser.console() == []
+
+
+def test_nothing_is_asked_for_but_the_file_itself(browser: Browser, written: Written) -> None:
+    browser.open(written())
+    browser.run(DRAW_ALL)
+    browser.wait("return plots.filter((p) => p.drawn).every((p) => p.plot.querySelector('.main-svg'))")
+    assert browser.requests() == [written().resolve().as_uri()]
+
+
+def test_hostile_names_are_text(browser: Browser, written: Written) -> None:
+    browser.open(written())
+    browser.run(DRAW_ALL)
+    seen = browser.run("return document.querySelector('#relations').textContent")
+    assert "<script>alert(" in seen
+    assert "</script><img src=x onerror=alert(" in seen
+    assert "\\x1b[31m\\u202egnp" in seen
+    assert (
+        browser.run("return document.querySelectorAll('main script, main img, main b:not(.card b)').length")
+        == 0
+    )
+    ticks = browser.run(
+        "return [...document.querySelectorAll('#relations .ytick')].map((t) => t.textContent)"
+    )
+    assert "<b>bold</b>" in ticks
+
+
+def test_a_click_sorts_and_a_second_one_turns_the_order(browser: Browser, written: Written) -> None:
+    browser.open(written())
+    browser.run(
+        "[...document.querySelectorAll('#trials button')].find((b) => b.textContent === 'Show all').click()"
+    )
+    column = head(browser, "MRR")
+    click_head(browser, "MRR")
+    values = [row[column] for row in browser.run(CELLS)]
+    assert len(values) == 60
+    measured = [float(v) for v in values if v]
+    assert measured == sorted(measured, reverse=True)
+    assert "" in values  # failed trials
+    assert values.index("") == len(measured)  # at the end
+    click_head(browser, "MRR")
+    values = [row[column] for row in browser.run(CELLS)]
+    assert [float(v) for v in values if v] == sorted(measured)
+    assert values.index("") == len(measured)  # still at the end
+    assert (
+        browser.run(f"return {TRIALS}.querySelectorAll('th')[arguments[0]].ariaSort", column) == "ascending"
+    )
+
+
+def test_filters_show_the_rows_that_match(browser: Browser, written: Written) -> None:
+    browser.open(written())
+    choose = "const s = document.querySelector('#trials select[aria-label=state]'); s.value = arguments[0]; "
+    browser.run(choose + "s.dispatchEvent(new Event('change'))", "failed")
+    rows = browser.run(CELLS)
+    assert rows
+    assert {row[head(browser, "state")] for row in rows} == {"failed"}
+    assert all("diverged: 17 of 512" in row[head(browser, "note")] for row in rows)
+    browser.run(choose + "s.dispatchEvent(new Event('change'))", "")
+    search = (
+        "const i = document.querySelector('#trials input'); i.value = arguments[0]; "
+        "i.dispatchEvent(new Event('input'))"
+    )
+    browser.run(search, "goes on from")
+    assert [row[head(browser, "note")] for row in browser.run(CELLS)] == [
+        "default configuration; goes on from trial 0"
+    ]
+    browser.run(search, "nothing like this")
+    assert browser.run(CELLS) == []
+
+
+def test_a_phone_does_not_scroll_sideways(browser: Browser, written: Written) -> None:
+    browser.open(written(), width=360, height=740)
+    browser.run(DRAW_ALL)
+    browser.wait("return plots.filter((p) => p.drawn).every((p) => p.plot.querySelector('.main-svg'))")
+    assert browser.run("return document.documentElement.scrollWidth") == 360
+
+
+def test_the_theme_follows_the_system_and_the_button(browser: Browser, written: Written) -> None:
+    def paper() -> str:
+        return str(browser.run("return getComputedStyle(document.body).backgroundColor"))
+
+    def prefer(scheme: str) -> None:
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    prefer("dark")
+    browser.open(written())
+    browser.run("sessionStorage.clear(); location.reload()")
+    browser.wait("return document.documentElement.dataset.plots === 'ready'")
+    assert paper() == "rgb(21, 24, 28)"
+    prefer("light")
+    assert paper() == "rgb(255, 255, 255)"
+    browser.run("document.getElementById('theme').click()")
+    assert paper() == "rgb(21, 24, 28)"
+    browser.run("sessionStorage.clear()")
+
+
+def test_text_has_enough_contrast_in_both_themes(browser: Browser, written: Written) -> None:
+    """At least 4.5 to 1, as WCAG 2.1 asks for (success criterion 1.4.3)."""
+    browser.open(written())
+    for theme in ("light", "dark"):
+        browser.run("setTheme(arguments[0])", theme)
+        colours = browser.run(
+            "const s = getComputedStyle(document.documentElement);"
+            "return Object.fromEntries(['paper', 'soft', 'best', 'ink', 'quiet', 'accent', 'good', 'bad']"
+            ".map((name) => [name, s.getPropertyValue('--' + name).trim()]))"
+        )
+        pairs = [(t, p) for t in ("ink", "quiet", "accent", "good", "bad") for p in ("paper", "soft")]
+        for ink, paper in [*pairs, ("ink", "best")]:
+            assert contrast(colours[ink], colours[paper]) >= 4.5, (theme, ink, paper)
+
+
+def test_everything_has_a_name_for_those_who_cannot_see_it(browser: Browser, written: Written) -> None:
+    browser.open(written())
+    unnamed = browser.run(
+        "return [...document.querySelectorAll('button, input, select, a, table, [role=region], [role=tabpanel]')]"
+        ".filter((e) => !(e.getAttribute('aria-label') || e.textContent.trim())).map((e) => e.outerHTML.slice(0, 80))"
+    )
+    assert unnamed == []
+    levels = browser.run(
+        "return [...document.querySelectorAll('h1, h2, h3, h4')].map((h) => Number(h.tagName[1]))"
+    )
+    assert levels[0] == 1
+    assert all(after - before <= 1 for before, after in pairwise(levels))
+    assert browser.run("return document.documentElement.lang") == "en"
+
+
+def test_it_can_be_printed_with_all_trials(browser: Browser, written: Written) -> None:
+    browser.open(written())
+    printed = base64.b64decode(browser.driver.execute_cdp_cmd("Page.printToPDF", {})["data"])
+    assert printed.startswith(b"%PDF")
+    assert len(printed) > 100_000
+
+
+@pytest.mark.slow
+def test_a_thousand_trials_sort_at_once(browser: Browser, written: Written) -> None:
+    browser.open(written(1000))
+    milliseconds = browser.run(
+        f"const began = performance.now(); {TRIALS}.querySelectorAll('th button')[arguments[0]].click(); "
+        "document.body.offsetHeight; return performance.now() - began",
+        head(browser, "MRR"),
+    )
+    assert milliseconds < 1000
+    assert browser.console() == []
+    assert written(1000).stat().st_size < 3_000_000
+
+
+def contrast(one: str, other: str) -> float:
+    """Of two colours such as #1d2126; https://www.w3.org/TR/WCAG21/#dfn-contrast-ratio"""
+
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [c / 12.92 if c <= 0.04045 else ((c + 0.055) / 1.055) ** 2.4 for c in parts]
+        return sum(w * c for w, c in zip((0.2126, 0.7152, 0.0722), linear, strict=True))
+
+    high, low = sorted((luminance(one), luminance(other)), reverse=True)
+    return (high + 0.05) / (low + 0.05)

@@ -1,0 +1,120 @@
+"""What a report says in each state of a run."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.report import make_graph
+from kgtuner.report.html.page import render, script_json
+from kgtuner.report.html.reading import read_run
+from kgtuner.report.html.sections import command_of, sections_of
+from kgtuner.tuning.run_folder import RunFolder
+
+NewRun = Callable[..., RunFolder]
+ANCHORS = [
+    "answer", "progress", "trials", "importance", "effects", "combinations", "transfer", "learning", "relations",
+    "budget", "reproduce",
+]  # fmt: skip
+
+
+def blocks(value: Any) -> Iterator[dict[str, Any]]:
+    """All blocks of a section, however deep."""
+    if isinstance(value, dict):
+        if "type" in value:
+            yield value
+        for item in value.values():
+            yield from blocks(item)
+    elif isinstance(value, list):
+        for item in value:
+            yield from blocks(item)
+
+
+def by_anchor(path: Path) -> dict[str, Any]:
+    return {section["anchor"]: section for section in sections_of(read_run(path))}
+
+
+def said(section: Any) -> str:
+    """All sentences of a section."""
+    return " ".join(b["text"] for b in blocks(section) if b["type"] in ("text", "notice"))
+
+
+def test_the_answer_comes_first_with_the_configuration_to_copy(
+    ended_run: Path, sections: dict[str, Any]
+) -> None:
+    assert list(sections) == ANCHORS
+    found = [b for b in blocks(sections["answer"]) if b["type"] == "code"]
+    assert found[0]["text"] == (ended_run / "best.yaml").read_text()
+
+
+def test_every_trial_is_in_the_table_with_its_reason(sections: dict[str, Any]) -> None:
+    table = next(b for b in blocks(sections["trials"]) if b["type"] == "table")
+    assert len(table["rows"]) == 40
+    note = [c["title"] for c in table["columns"]].index("note")
+    notes = {row[note] for row in table["rows"]}
+    assert "diverged: 17 of 512 scores are not finite" in notes
+    assert "default configuration; goes on from trial 0" in notes
+    assert table["marks"].count("best") == 1
+
+
+def test_the_page_is_plain_json_below_three_megabytes(sections: dict[str, Any]) -> None:
+    shown = list(sections.values())
+    assert json.loads(script_json(shown)) is not None
+    assert len(render("run", shown)) < 3_000_000
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        {"trials": 2},
+        {"ended": False},
+        {"two_stages": False},
+        {"metric": "mean_rank"},
+        {"trials": 1, "ended": False},
+    ],
+)
+def test_every_kind_of_run_has_a_page(new_run: NewRun, options: dict[str, Any]) -> None:
+    sections = by_anchor(new_run(**options).path)
+    assert list(sections) == ANCHORS
+    render("run", list(sections.values()))
+
+
+def test_a_run_that_has_only_begun_has_a_page(new_run: NewRun) -> None:
+    folder = new_run(ended=False)
+    folder.study.unlink()
+    sections = by_anchor(folder.path)
+    assert said(sections["answer"]).startswith("No trial has a value yet")
+    assert said(sections["trials"]) == "No trial has begun yet."
+
+
+def test_a_run_of_one_stage_says_that_nothing_was_transferred(new_run: NewRun) -> None:
+    assert said(by_anchor(new_run(two_stages=False).path)["transfer"]) == "This run had one stage only."
+
+
+def test_few_trials_are_not_drawn_as_if_they_were_many(new_run: NewRun) -> None:
+    sections = by_anchor(new_run(trials=4).path)
+    assert "at least 10 are needed" in said(sections["importance"])
+    assert "too few to show an effect" in said(sections["effects"])
+    assert not [b for b in blocks(sections["effects"]) if b["type"] == "figure"]
+
+
+def test_names_of_the_graph_are_safe_to_show(new_run: NewRun) -> None:
+    graph = make_graph(names=["<script>alert(1)</script>"], relation_names=["</script>\x1b[31m"])
+    text = script_json(sections_of(read_run(new_run(graph=graph).path)))
+    assert "\\u003c/script\\u003e\\\\x1b[31m" in text
+    assert "<" not in text
+
+
+def test_the_command_asks_for_the_same_run_again(new_run: NewRun) -> None:
+    folder = new_run(metric="hits_at_10", seed=3)
+    assert command_of(read_run(folder.path)) == (
+        "kgtuner tune GRAPH --model distmult --trials 6 --seed 3 --metric hits_at_10"
+    )
+
+
+def test_a_command_with_one_stage_has_no_setting_of_the_first(new_run: NewRun) -> None:
+    assert command_of(read_run(new_run(two_stages=False).path)).endswith("--seed 0 --one-stage")
