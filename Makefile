@@ -30,7 +30,7 @@ demo: $(READY)
 	$(BIN)/kgtuner tune world --model complex --budget 2m --output $(RUN)
 
 test: $(READY)
-	$(BIN)/python -m pytest -m "not slow and not gpu and not peer"
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto -m "not slow and not gpu and not peer and not browser"
 
 test-all: $(READY)
 	$(BIN)/python -m pytest

@@ -113,7 +113,7 @@ def _run(arguments: list[str]) -> int:
         chosen.refuse(extra)
     if chosen is parser:
         raise ConfigError(
-            f"a command is missing: tune, train, evaluate, predict or datasets (see {parser.prog} --help)"
+            f"a command is missing, for example tune, train, predict or datasets; {parser.prog} --help has them all"
         )
     outcome = _outcome(args)
     outcome.print(sys.stdout, as_json=args.json)

@@ -9,7 +9,6 @@ import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
 
-
 ALL_PRODUCTS = 4
 """A matmul makes so many products in the time that single ones take one."""
 

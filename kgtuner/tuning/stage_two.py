@@ -108,10 +108,10 @@ def _epochs_per_second(study: Study, plan: StagePlan) -> float:
     """How fast the default configurations passed over the graph; infinite where none was trained."""
     first = [t.user_attrs for t in study.get_trials(deepcopy=False) if DEFAULT in t.user_attrs]
     done = [attrs[RESULT] for attrs in first if RESULT in attrs and AGAIN not in attrs]
-    seconds = sum(result["seconds"] for result in done)
+    seconds = sum(float(result["seconds"]) for result in done)
     if not seconds:
         return math.inf
-    return sum(result["queries"] for result in done) / (2 * plan.size.triples) / seconds
+    return sum(float(result["queries"]) for result in done) / (2 * plan.size.triples) / seconds
 
 
 def _search(

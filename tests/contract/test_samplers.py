@@ -144,9 +144,8 @@ print(contract.run(study, space, 8))
 def test_another_process_with_the_same_seed_proposes_the_same(name: str) -> None:
     space = small_space()
     here = run(optuna.create_study(direction="maximize", sampler=build(name, space)), space, 8)
-    there = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(name=name, folder=str(Path(__file__).parent))], capture_output=True, text=True, check=True
-    )
+    program = PROGRAM.format(name=name, folder=str(Path(__file__).parent))
+    there = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert there.stdout.strip() == str(here)
 
 
