@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
 
 RESULTS = Path(__file__).parent / "results"
+PACKAGE = Path(__file__).parents[1] / "kgtuner"
 
 
 def write(name: str, figures: dict[str, Any], *, device: str = "cpu") -> Path:
@@ -16,7 +18,7 @@ def write(name: str, figures: dict[str, Any], *, device: str = "cpu") -> Path:
 
     RESULTS.mkdir(exist_ok=True)
     path = RESULTS / f"{name}.json"
-    described: dict[str, Any] = environment()
+    described: dict[str, Any] = {**environment(), "source": source()}
     if device != "cpu":
         import torch
 
@@ -25,6 +27,14 @@ def write(name: str, figures: dict[str, Any], *, device: str = "cpu") -> Path:
     with replacing(path) as partial:
         partial.write_text(text, encoding="utf-8")
     return path
+
+
+def source() -> str:
+    """A short digest of the package's code: figures with another one were measured with other code."""
+    digest = hashlib.sha256()
+    for file in sorted(PACKAGE.rglob("*.py")):
+        digest.update(file.relative_to(PACKAGE).as_posix().encode() + b"\0" + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
 
 
 def require_device(name: str) -> None:

@@ -2,6 +2,7 @@
 
     python benchmarks/tuning_budgets.py                       # every row, hours in all
     python benchmarks/tuning_budgets.py --rows codex-s/complex/15m
+    python benchmarks/tuning_budgets.py --table                     # what is there, as Markdown
 
 A row is graph/model/budget. Finished rows are kept in the result file and skipped when the script is called again.
 The published figures are test MRR: LibKGE's best for CoDEx-S and WN18RR, KGTuner's (ACL 2022) for WN18RR and
@@ -68,6 +69,42 @@ def measured(row: str, threads: int, seed: int) -> dict[str, Any]:
         shutil.rmtree(folder, ignore_errors=True)
 
 
+def table() -> str:
+    """Markdown: a row for each row of `ROWS` that was measured, the newest run of it."""
+    head = (
+        "graph",
+        "model",
+        "budget",
+        "test MRR",
+        "Hits@1 / 3 / 10",
+        "trials",
+        "wall clock",
+        "peak RSS",
+        "published",
+    )
+    lines = [f"| {' | '.join(head)} |", "|---" * len(head) + "|"]
+    for row in ROWS:
+        graph, model, budget = row.split("/")
+        path = record.RESULTS / f"tuning_budget_{graph}_{model}.json"
+        if not path.exists():
+            continue
+        run = [r for r in json.loads(path.read_text(encoding="utf-8"))["runs"] if r["row"] == row][-1]
+        test = run["test"]
+        cells = (
+            graph,
+            model,
+            budget,
+            f"{test['mrr']:.3f}",
+            " / ".join(f"{test[f'hits_at_{k}']:.3f}" for k in (1, 3, 10)),
+            " + ".join(f"{stage['trials']} {stage['stage']}" for stage in run["stages"]),
+            f"{run['seconds']:,.0f} s",
+            f"{run['peak_rss_mb']:,} MB",
+            ", ".join(f"{mrr:.3f} {who}" for who, mrr in run["published_test_mrr"].items()),
+        )
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -76,7 +113,11 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--quick", action="store_true", help="world for ten seconds, nothing kept")
+    parser.add_argument("--table", action="store_true", help="print what is there and stop")
     options = parser.parse_args()
+    if options.table:
+        print(table())
+        return
     if options.quick:
         print(measured("world/complex/10s", options.threads, options.seed)["test"])
         return

@@ -28,8 +28,9 @@ SETTINGS = (
 
 EPILOG = """\
 The first stage tries configurations on a sampled part of the graph, the second takes the best of them to the
-whole graph. The default configuration is tried as well, so the result is never worse than it. Ctrl-C ends
-the search and prints the best so far; `kgtuner tune --resume RUN` goes on, with what is left of the budget.
+whole graph. The default configuration is tried as well, and kept if nothing validates better in as much time.
+Ctrl-C ends the search and prints the best so far; `kgtuner tune --resume RUN` goes on, with what is left of
+the budget.
 """
 
 

@@ -99,6 +99,14 @@ def requeue_interrupted(study: Study) -> int:
     return count
 
 
+def drop_waiting(study: Study) -> None:
+    """Close the trials that wait to be made again, where it is too late for them."""
+    for _ in study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+        trial = study.ask()  # takes the one that has waited longest
+        trial.set_user_attr(INTERRUPTED, True)
+        fail(study, trial, "interrupted", "its time was over when the run went on")
+
+
 def value_of(trial: FrozenTrial) -> float | None:
     """The measured value of a trial, None when there is none."""
     if trial.state == TrialState.COMPLETE and trial.value is not None and math.isfinite(trial.value):

@@ -12,6 +12,10 @@ from torch.nn.functional import embedding_bag
 ALL_PRODUCTS = 4
 """A matmul makes so many products in the time that single ones take one."""
 
+with warnings.catch_warnings():  # torch says once a process that its CSR tensors are in beta: here, unheard
+    warnings.simplefilter("ignore", UserWarning)
+    torch.zeros(1, 1).to_sparse_csr()
+
 
 @dataclass(frozen=True)
 class RowSums:
@@ -84,9 +88,7 @@ class TouchedRows:
             found = torch.take(rows @ vectors.T, self._own_rows(len(index)).long() * len(vectors) + index)
         elif table.is_cpu:
             shape, zeros = (len(rows), len(vectors)), vectors.new_zeros(len(index))
-            with warnings.catch_warnings():
-                warnings.filterwarnings("ignore", "Sparse CSR tensor support is in beta")
-                places = torch.sparse_csr_tensor(self._offsets, index, zeros, shape, check_invariants=False)
+            places = torch.sparse_csr_tensor(self._offsets, index, zeros, shape, check_invariants=False)
             found = torch.sparse.sampled_addmm(places, rows, vectors.T, beta=0.0).values()
         else:
             own = self._own_rows(len(index))

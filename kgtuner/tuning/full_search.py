@@ -7,9 +7,10 @@ from typing import Any
 
 import numpy as np
 from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial
+from optuna.trial import FrozenTrial, Trial, TrialState
 
 from kgtuner.config import TrialConfig
+from kgtuner.defaults import default_config
 from kgtuner.domains import Float
 from kgtuner.execution.storage import RESULT, storage_errors, value_of
 from kgtuner.search.asking import ask
@@ -30,6 +31,7 @@ NEIGHBOURHOOD = {"regularizer.weight": 0.5, "optimizer.learning_rate": 0.25, "mo
 """How far a neighbour lies: powers of ten where a range is logarithmic, else differences; standard deviations."""
 NEIGHBOUR_SHARE = 0.7  # of these, that a neighbour changes
 WIDENED = "widened"  # in a trial's notes: the number of the trial whose configuration it widens
+PLANNED = "planned"  # in a trial's notes: its configuration with the sizes it was given
 RAISED_FOR = 2.0  # slots: a transferred configuration may be so large that it shows what it can in this time
 NEARLY = 0.98  # of the best validation: a training that has come so far has shown what it can
 
@@ -64,6 +66,8 @@ class FullSearch:
             last: seconds that the best configuration will have had in the end.
         """
         seconds = None if slot is None else RAISED_FOR * slot
+        if self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
+            return self._asked(seconds)  # what an interruption cut off comes first, and is what it was
         waiting = self._not_yet_tried()
         kinds = self._untried_kinds(waiting)
         tries = count(self.study)
@@ -84,10 +88,17 @@ class FullSearch:
     def _asked(self, seconds: float | None) -> tuple[Trial, TrialConfig]:
         with storage_errors(self.run.folder.study):
             trial, assignment = ask(self.study, self.space)
-        config = TrialConfig.from_flat(assignment)
+        if PLANNED in trial.user_attrs:
+            return trial, TrialConfig.from_mapping(trial.user_attrs[PLANNED])
+        config = self._raised(TrialConfig.from_flat(assignment), assignment, seconds)
+        with storage_errors(self.run.folder.study):
+            trial.set_user_attr(PLANNED, config.to_mapping())
+        return trial, config
+
+    def _raised(self, config: TrialConfig, assignment: Assignment, seconds: float | None) -> TrialConfig:
         if self.small is None:
-            return trial, config
-        grown = raised(
+            return config
+        return raised(
             config,
             _measured(self.small, self.whole, _closest(self.found, assignment)),
             self.whole,
@@ -96,10 +107,6 @@ class FullSearch:
             dimensions=DIMENSIONS if self.raise_dimension else (),
             batch_sizes=BATCH_SIZES if self.raise_batch else (),
         )
-        trial.set_user_attr(
-            "raised", {k: grown.flat()[k] for k in ("model.dimension", "training.batch_size")}
-        )
-        return trial, grown
 
     def _widened(self, last: float | None) -> tuple[Trial, TrialConfig] | None:
         """The best configuration of the full graph so far with the next larger dimension, tried once.
@@ -107,14 +114,15 @@ class FullSearch:
         A dimension that is worth its time on the full graph cannot be seen on a subgraph, and a training of the first
         rung is too short for the largest: so it grows a step at a time, from what has proved itself.
         """
-        best = best_trial(self.study.get_trials(deepcopy=False))
+        best = self._best()
         if best is None or not self.raise_dimension or self.small is None:
             return None
+        root = self.run.root(self.study, best).number
         seen = {t.user_attrs.get(WIDENED) for t in self.study.get_trials(deepcopy=False)}
         config = found_config(best)
         assignment = within(self.space, config)
         larger = [d for d in DIMENSIONS if d > int(config.model.options["dimension"])][:1]
-        if best.number in seen or assignment is None or not larger:
+        if root in seen or assignment is None or not larger:
             return None
         wide = raised(
             config,
@@ -127,26 +135,27 @@ class FullSearch:
         )
         if wide == config:
             return None
-        return self._beside(assignment, wide, {WIDENED: best.number})
+        return self._beside(assignment, wide, {WIDENED: root})
 
     def _beside(
         self, assignment: dict[str, Any], config: TrialConfig, notes: dict[str, Any]
     ) -> tuple[Trial, TrialConfig]:
         """A trial of a configuration that stands at a point of the space, apart from its sizes."""
-        self.study.enqueue_trial(assignment)
-        with storage_errors(self.run.folder.study):
-            trial, _ = ask(self.study, self.space)
-            for name, value in notes.items():
-                trial.set_user_attr(name, value)
-        return trial, config
+        self.study.enqueue_trial(assignment, user_attrs={PLANNED: config.to_mapping(), **notes})
+        return self._asked(None)
+
+    def _best(self) -> FrozenTrial | None:
+        """What proposals stay near; random search stays near nothing."""
+        random = self.run.settings.algorithm == "random"
+        return None if random else best_trial(self.study.get_trials(deepcopy=False))
 
     def _neighbour(self, number: int) -> tuple[Trial, TrialConfig] | None:
         """The best configuration of the full graph so far with its rates and weights a little changed.
 
         What a subgraph cannot tell is fine: how strong a regularisation the full graph needs, or how large a step.
         """
-        best = best_trial(self.study.get_trials(deepcopy=False))
-        if best is None or self.run.settings.algorithm == "random":
+        best = self._best()
+        if best is None:
             return None
         config = TrialConfig.from_mapping(best.user_attrs[RESULT]["config"])
         flat = UNSAID | config.flat()
@@ -181,6 +190,7 @@ class FullSearch:
         tried = [
             t.params or t.system_attrs.get("fixed_params") for t in self.study.get_trials(deepcopy=False)
         ]
+        tried += [within(self.space, default_config(model)) for model in self.run.settings.models]
         best_first = sorted(self.found, key=lambda t: -(value_of(t) or 0.0))
         kinds: list[FrozenTrial] = []
         for trial in best_first:
@@ -207,7 +217,7 @@ def kind(assignment: Assignment) -> tuple[Any, ...]:
     return tuple(assignment.get(name) for name in ("model.name", "training.mode", "loss.name"))
 
 
-def _closest(found: list[FrozenTrial], assignment: dict[str, Any]) -> FrozenTrial | None:
+def _closest(found: list[FrozenTrial], assignment: Assignment) -> FrozenTrial | None:
     """The stage-one trial whose cost says most about a configuration: itself, else one of the same mode."""
     same = [t for t in found if t.params == assignment]
     keys = ("model.name", "training.mode", "negatives.num_negatives")

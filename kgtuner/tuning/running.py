@@ -39,6 +39,9 @@ from kgtuner.types import Clock
 DEFAULT = "default"
 """Attribute of a trial that trains a default configuration: the name of its model."""
 
+ORIGIN = (
+    "origin"  # in a trial's notes: the number under which its training began, if an interruption cut it off
+)
 AGAIN = "again"
 """Attribute of a trial that goes on where another one stopped: that trial's number."""
 
@@ -288,8 +291,15 @@ class TuningRun:
     def model_path(self, number: int) -> Path:
         return (self.folder.models / f"trial-{number}.safetensors").absolute()
 
-    def checkpoint_path(self, number: int) -> Path:
-        return (self.folder.models / f"checkpoint-{number}.safetensors").absolute()
+    def checkpoint_path(self, trial: Trial | FrozenTrial) -> Path:
+        """Where a training that begins with this trial is kept; the same when it was cut off and is made again."""
+        number = trial.user_attrs.get(ORIGIN)
+        if number is None and isinstance(trial, Trial):
+            number = trial.number
+            trial.set_user_attr(ORIGIN, number)
+        return (
+            self.folder.models / f"checkpoint-{trial.number if number is None else number}.safetensors"
+        ).absolute()
 
     def evaluate(self, trial: FrozenTrial, split: str) -> dict[str, Any]:
         """Rank a split with the parameters of a finished full-graph trial."""
@@ -310,11 +320,11 @@ class TuningRun:
         self.worker.stop(kill=kill)
         self.store.close()
 
-    def root(self, study: Study, trial: FrozenTrial) -> int:
-        """The number of the trial with which a training began that perhaps went on in others."""
+    def root(self, study: Study, trial: FrozenTrial) -> FrozenTrial:
+        """The trial with which a training began that perhaps went on in others."""
         while AGAIN in trial.user_attrs:
             trial = study.get_trials(deepcopy=False)[trial.user_attrs[AGAIN]]
-        return trial.number
+        return trial
 
     def drop_checkpoints(self, keep: Collection[Path] = ()) -> None:
         for file in self.folder.models.glob("checkpoint-*.safetensors*"):
@@ -330,9 +340,9 @@ class TuningRun:
             if file.absolute() not in {self.model_path(number) for number in keep}:
                 file.unlink(missing_ok=True)
         best_first = sorted(finished, key=lambda t: -(value_of(t) or 0.0))
-        roots = list(dict.fromkeys(self.root(study, trial) for trial in best_first))
-        going_on = {*roots[:2], *(self.root(study, t) for t in finished if t.user_attrs.get(DEFAULT))}
-        self.drop_checkpoints({self.checkpoint_path(number) for number in going_on})
+        kept = list(dict.fromkeys(self.checkpoint_path(self.root(study, trial)) for trial in best_first))
+        defaults = [self.root(study, t) for t in finished if t.user_attrs.get(DEFAULT)]
+        self.drop_checkpoints({*kept[:2], *(self.checkpoint_path(trial) for trial in defaults)})
 
     def publish_best(self, trial: FrozenTrial) -> None:
         """Write best.yaml, and best.safetensors where the trial trained on the full graph."""

@@ -49,13 +49,14 @@ class Schedule:
 
     It depends on the budget and on what the first training showed, so a resumed run keeps it.
 
-
     Attributes:
-        stage_one_end: when the subgraph stage ends; 0 without one.
+        began: what went into something else before stage one.
+        stage_one_end: when the subgraph stage ends; `began` without one.
         end: when trainings end, so that the test evaluation still fits.
         rungs: how the time between the two is shared.
     """
 
+    began: float
     stage_one_end: float
     end: float
     rungs: Rungs
@@ -65,7 +66,7 @@ class Schedule:
         """From a budget in seconds, `used` of which went into something else before stage one."""
         end = max(used, budget - 1.0 - FINAL_SHARE * budget)
         stage_one_end = used + stage_one_share * (end - used) if two_stages else used
-        return cls(stage_one_end, end, AFTER_SUBGRAPH if two_stages else WITHOUT_SUBGRAPH)
+        return cls(used, stage_one_end, end, AFTER_SUBGRAPH if two_stages else WITHOUT_SUBGRAPH)
 
     def at_speed(self, epochs_per_second: float) -> Schedule:
         """With fewer trainings in the first rung where the time holds too few epochs for all of them."""
@@ -84,7 +85,7 @@ class Schedule:
     @property
     def subgraph_slot(self) -> float:
         """Seconds of a trial on the subgraph at most, so that the least number of them fits."""
-        return max(LEAST_TRIAL_SECONDS, self.stage_one_end / (STAGE_ONE_TRIALS + 1))
+        return max(LEAST_TRIAL_SECONDS, (self.stage_one_end - self.began) / (STAGE_ONE_TRIALS + 1))
 
     @property
     def full_slot(self) -> float:

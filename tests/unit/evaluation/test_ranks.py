@@ -153,6 +153,36 @@ def test_memory_bound_changes_no_rank(name: str, chunk: int, monkeypatch: pytest
     assert parts.candidates.tolist() == whole.candidates.tolist()
 
 
+def of_a_large_graph(name: str, dtype: torch.dtype, threads: int) -> np.ndarray:
+    """(400,) ranks among 3,000 entities."""
+    n = 3_000
+    triples = np.random.default_rng(1).integers([n, R, n], size=(400, 3))
+    model = MODELS[name](n, R, 32, initializer="normal", initializer_scale=1.0)
+    model.initialize(torch.Generator().manual_seed(0))
+    before = torch.get_num_threads()
+    torch.set_num_threads(threads)
+    try:
+        known = KnownAnswers.of(triples, n, R)
+        return rank_queries(model.eval().to(dtype), *triples.T, known).rank
+    finally:
+        torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("name", ["transe", "complex", "rotate"])
+def test_thread_count_changes_no_rank_by_more_than_one(name: str) -> None:
+    # Sums may be made in another order, so that two scores that differ in the last digit may change places.
+    one, two = (of_a_large_graph(name, torch.float32, threads) for threads in (1, 2))
+    assert np.abs(one - two).max() <= 1
+    assert (one == two).mean() > 0.99
+
+
+@pytest.mark.parametrize("name", ["transe", "complex", "rotate"])
+def test_single_precision_changes_few_ranks_and_those_by_little(name: str) -> None:
+    single, double = (of_a_large_graph(name, dtype, 1) for dtype in (torch.float32, torch.float64))
+    assert np.abs(single - double).max() <= 1
+    assert (single == double).mean() > 0.97
+
+
 def test_nothing_to_rank_gives_no_ranks() -> None:
     tail, head = rank_triples(made(), np.empty((0, 3), dtype=np.int64), KNOWN, R)
     assert len(tail.rank) == len(head.rank) == 0

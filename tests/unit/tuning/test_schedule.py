@@ -34,9 +34,10 @@ def test_what_was_spent_on_measuring_a_full_training_is_not_given_out_again() ->
 
 
 @pytest.mark.parametrize("budget", [120.0, 600.0, 7200.0])
-def test_stage_one_holds_its_fifteen_trials(budget: float) -> None:
-    schedule = Schedule.of(budget, 0.5, two_stages=True)
-    assert STAGE_ONE_TRIALS * schedule.subgraph_slot <= schedule.stage_one_end
+@pytest.mark.parametrize("used", [0.0, 50.0])
+def test_stage_one_holds_its_fifteen_trials(budget: float, used: float) -> None:
+    schedule = Schedule.of(budget, 0.5, used=used, two_stages=True)
+    assert STAGE_ONE_TRIALS * schedule.subgraph_slot <= schedule.stage_one_end - used
 
 
 @pytest.mark.parametrize(

@@ -22,13 +22,16 @@ from kgtuner.tuning.events import Silent
 from kgtuner.tuning.full_search import WIDENED
 from kgtuner.tuning.raising import DIMENSIONS
 from kgtuner.tuning.run_folder import RunFolder
-from kgtuner.tuning.running import AGAIN, DEFAULT, TuningRun
+from kgtuner.tuning.running import AGAIN, DEFAULT, TuningRun, found_config
 from kgtuner.tuning.settings import TuneSettings
+from kgtuner.tuning.stage_two import RUNG
 from kgtuner.tuning.two_stage import two_stage
 from kgtuner.types import FloatArray
 
 OVERHEAD = 0.3
 """Seconds around a training, less than what the schedule allows for."""
+
+SIZES = ("model.dimension", "training.batch_size")  # which may be raised
 
 Quality = Callable[[TrainTask], float]
 
@@ -47,6 +50,7 @@ class FakeWorker:
     quality: Quality = staticmethod(lambda task: 0.5)
     killed_at: float = float("inf")
     stopped_by = "max_seconds"
+    queries_per_second = 20_000.0
     rising = False  # whether validations get better to the end
 
     def __init__(self, clock: FakeClock) -> None:
@@ -83,7 +87,7 @@ class FakeWorker:
             "valid_seconds": 0.1,
             "seconds": before + spent,
             "training_seconds": before + spent,
-            "queries": round(20_000 * (before + spent)),
+            "queries": round(type(self).queries_per_second * (before + spent)),
             "steps": 100,
             "stopped_by": type(self).stopped_by if seconds is not None else "patience",
             "peak_rss_mb": 100.0,
@@ -272,28 +276,103 @@ def test_trials_that_end_by_themselves_leave_their_time_to_others(
     assert len(full(run)) > 8
 
 
+@pytest.mark.parametrize(
+    "killed_at",
+    [
+        298.0,  # while the default configuration has its first training
+        330.0,  # among the first rung
+        345.0,
+        420.0,  # in the second rung
+        500.0,  # in the last
+    ],
+)
 def test_an_interrupted_run_goes_on_with_the_same_schedule(
-    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, killed_at: float
 ) -> None:
     worker.quality = staticmethod(by_rate)
-    clock = FakeClock()
-    run, _ = started(tmp_path, graph, clock)
-    worker.killed_at = 400.0
+    run, _ = started(tmp_path, graph, FakeClock())
+    worker.killed_at = killed_at
     with pytest.raises(KeyboardInterrupt):
         two_stage(run, graph)
     run.end_stage()
-    before = len([t for t in full(run) if t.value is not None])
+    before = {t.number: (t.value, t.params) for t in full(run) if t.value is not None}
     run.store.close()
 
     worker.killed_at = float("inf")
-    later = FakeClock()  # another process, another clock
-    again, fake = started(tmp_path, graph, later)
-    assert again.elapsed == pytest.approx(400)
+    again, fake = started(tmp_path, graph, FakeClock())  # another process, another clock
+    assert again.elapsed == pytest.approx(killed_at)
     two_stage(again, graph)
     assert again.elapsed <= 599
     assert not any(t.save_to is None for t in fake.tasks)  # stage one is not opened again
-    assert [t.value for t in full(again)[:before]] == [t.value for t in full(again)[:before] if t.value]
-    assert AGAIN in full(again)[-1].user_attrs
+    trials = [t for t in full(again) if t.value is not None]
+    assert {t.number: (t.value, t.params) for t in trials if t.number in before} == before
+    assert any(DEFAULT in t.user_attrs for t in trials)
+    assert AGAIN in trials[-1].user_attrs
+    for trial in trials:  # what was trained is what was asked for, whatever was cut off before it
+        config = found_config(trial).flat()
+        assert all(config[name] == value for name, value in trial.params.items() if name not in SIZES)
+    begun = [
+        tuple(sorted(found_config(t).flat().items(), key=str)) for t in trials if AGAIN not in t.user_attrs
+    ]
+    assert len(set(begun)) == len(begun)  # and nothing twice
+
+
+def test_a_training_that_is_cut_off_goes_on_from_its_checkpoint(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    run, _ = started(tmp_path, graph, FakeClock())
+    worker.killed_at = 330.0
+    with pytest.raises(KeyboardInterrupt):
+        two_stage(run, graph)
+    run.store.close()
+    cut_off = run.worker.tasks[-1]  # type: ignore[attr-defined]
+    worker.killed_at = float("inf")
+    again, fake = started(tmp_path, graph, FakeClock())
+    two_stage(again, graph)
+    assert fake.tasks[0].checkpoint == cut_off.checkpoint
+    assert fake.tasks[0].config["optimizer"] == cut_off.config["optimizer"]
+
+
+def test_a_budget_in_full_trainings_survives_an_interruption_of_the_first(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    run, _ = started(tmp_path, graph, FakeClock(), budget="20x")
+    worker.killed_at = 3.0
+    with pytest.raises(KeyboardInterrupt):
+        two_stage(run, graph)
+    run.end_stage()
+    run.store.close()
+    worker.killed_at = float("inf")
+    again, fake = started(tmp_path, graph, FakeClock(), budget="20x")
+    two_stage(again, graph)
+    assert again.full_training_seconds == 5.0  # what the worker takes without a limit
+    assert len(fake.tasks) > 3
+
+
+def test_when_the_best_has_ended_by_itself_the_time_goes_to_new_configurations(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.quality = staticmethod(by_rate)
+    worker.stopped_by = "patience"
+    run, _ = started(tmp_path, graph, FakeClock())
+    two_stage(run, graph)
+    assert all(AGAIN not in t.user_attrs for t in full(run))
+    assert len(full(run)) > 8
+
+
+def test_the_default_of_a_slow_model_has_as_much_of_the_first_rung_as_the_others(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.queries_per_second = 500.0  # an epoch of `world` takes two minutes
+    worker.quality = staticmethod(by_rate)
+    run, _ = started(tmp_path, graph, FakeClock())
+    two_stage(run, graph)
+    trials = full(run)
+    first = [t for t in trials if t.user_attrs.get(RUNG, 1) == 1]
+    default = max(t.user_attrs[RESULT]["seconds"] for t in first if DEFAULT in t.user_attrs)
+    others = [t.user_attrs[RESULT]["seconds"] for t in first if DEFAULT not in t.user_attrs]
+    assert len(others) == 2
+    assert default == pytest.approx(min(others), rel=0.1)
 
 
 def test_a_number_of_trials_is_shared_between_the_stages(
@@ -365,7 +444,8 @@ def test_the_best_of_the_full_graph_grows_a_step_at_a_time(
     for trial in wider:
         narrow = trials[trial.user_attrs[WIDENED]]
         assert DIMENSIONS.index(dimension_of(trial)) == DIMENSIONS.index(dimension_of(narrow)) + 1
-    assert len({t.user_attrs[WIDENED] for t in wider}) == len(wider)  # once each
+    sizes = [found_config(t).to_yaml() for t in wider]
+    assert len(set(sizes)) == len(sizes)  # once each
 
 
 def test_nothing_grows_that_the_time_does_not_hold(
