@@ -209,8 +209,14 @@ def check(config: TrialConfig) -> None:
         ("optimizer", config.optimizer, OPTIMIZERS),
     ):
         sizes = (1, 1) if section == "model" else ()
-        with torch.device("meta"):  # neither memory nor random numbers
-            _create(section, component, dict[str, type[Any]](table), *sizes)
+        try:
+            with torch.device("meta"):  # neither memory nor random numbers
+                _create(section, component, dict[str, type[Any]](table), *sizes)
+        except RuntimeError:  # of torch, for a tensor with more numbers than it can count
+            raise ConfigError(
+                f"{section} {component.name}: an option is too large for any memory, got "
+                + ", ".join(f"{key}: {value!r:.40}" for key, value in component.options.items())
+            ) from None
     if config.training.mode != "negative_sampling":
         for part, name in ((model, config.model.name), (loss, config.loss.name)):
             if not part.ALL_ENTITIES:

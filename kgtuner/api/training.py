@@ -11,20 +11,37 @@ from typing import Any
 from kgtuner.api.graphs import GraphLike, as_graph
 from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_config
-from kgtuner.errors import ConfigError, RunError
+from kgtuner.errors import ConfigError, RunError, TrialFailed
 from kgtuner.evaluation.metrics import METRICS
-from kgtuner.experiment import check, pick_device
+from kgtuner.experiment import RunResult, check, pick_device
 from kgtuner.experiment import run as run_experiment
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import MODELS
 from kgtuner.prediction import LinkPredictor
 from kgtuner.registry import lookup, unknown
+from kgtuner.report.display import observers_or_lines
+from kgtuner.tracking.events_file import EventsFile
 from kgtuner.training.parameters import save_parameters
 from kgtuner.training.trainer import CurvePoint
+from kgtuner.tuning.events import (
+    Event,
+    Note,
+    Observer,
+    RunEnded,
+    RunStarted,
+    TrialEnded,
+    TrialProgress,
+    TrialStarted,
+)
 from kgtuner.tuning.loading import load_predictor
 from kgtuner.tuning.problems import problems
 from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
+from kgtuner.tuning.running import objective_of
 from kgtuner.tuning.trained import TrainResult
+from kgtuner.tuning.watching import Watchers
+
+IN_MEMORY = Path("training")
+"""What observers are told as the place of a training that is kept nowhere."""
 
 
 def train(
@@ -37,6 +54,7 @@ def train(
     metric: str = "mrr",
     device: str = "auto",
     threads: int | None = None,
+    observer: Observer | Sequence[Observer] | None = None,
     on_validation: Callable[[CurvePoint], None] = lambda point: None,
     on_note: Callable[[str], None] = lambda message: None,
 ) -> TrainResult:
@@ -50,8 +68,9 @@ def train(
         output: a folder to keep it in. A training interrupted there goes on; one that ended is returned.
         metric: what validation maximises.
         device, threads: as for `tune`.
+        observer: as for `tune`; the training is trial 0 of the stage "full", and its clock begins at each sitting.
         on_validation: called after each validation.
-        on_note: called with each problem of the graph, such as test triples that stand in train.
+        on_note: called with each problem of the graph, such as test triples that stand in train, and of observers.
 
     Raises:
         ConfigError, DataError, RunError: before anything is trained.
@@ -69,11 +88,21 @@ def train(
     if threads is not None and threads < 1:
         raise ConfigError(f"threads must be at least 1, got {threads}")
     graph = as_graph(graph, seed)
+    watching = observers_or_lines(observer, metric)
+    asked_for = {"metric": metric, "seed": seed, "device": device, "threads": threads}
     if output is None:
-        _tell(problems(graph), on_note)
+        started = RunStarted(IN_MEMORY, graph.name, asked_for, resumed=False)
         with _threads(threads or 1):
-            result = run_experiment(
-                config, graph, seed=seed, metric=metric, device=device, on_validation=on_validation
+            result = _watched(
+                started,
+                config,
+                graph,
+                watching,
+                on_validation,
+                on_note,
+                seed=seed,
+                metric=metric,
+                device=device,
             )
         return TrainResult(result.to_mapping(), None, LinkPredictor(result.model, graph))
     folder = RunFolder(output)
@@ -84,23 +113,27 @@ def train(
     folder.create()
     folder.lock()
     try:
-        if not folder.exists:
+        resumed = folder.exists
+        if not resumed:
             with folder.all_or_nothing():
                 graph.save(folder.graph)
                 folder.write_text(
                     "best.yaml", "# kgtuner train GRAPH --config best.yaml\n" + config.to_yaml()
                 )
                 folder.write("run.json", _training_record(config, graph, seed, metric))
-        _tell(problems(graph), on_note)
+        started = RunStarted(folder.path, graph.name, asked_for, resumed)
         with _threads(threads or 1):
-            result = run_experiment(
+            result = _watched(
+                started,
                 config,
                 graph,
+                [EventsFile(folder.events), *watching],
+                on_validation,
+                on_note,
                 seed=seed,
                 metric=metric,
                 device=device,
                 checkpoint=folder.checkpoint,
-                on_validation=on_validation,
             )
         save_parameters(result.model, folder.best_model, graph.fingerprint)
         folder.write("results.json", result.to_mapping())
@@ -141,9 +174,54 @@ def _require_same_training(
             raise RunError(f"{folder.path} holds a run with another {what}; choose another --output")
 
 
-def _tell(messages: Sequence[str], listener: Callable[[str], None]) -> None:
-    for message in messages:
-        listener(message)
+def _watched(
+    started: RunStarted,
+    config: TrialConfig,
+    graph: KnowledgeGraph,
+    observers: Sequence[Observer],
+    on_validation: Callable[[CurvePoint], None],
+    on_note: Callable[[str], None],
+    *,
+    metric: str,
+    **options: Any,
+) -> RunResult:
+    """Train, and tell it as a run of one trial on the full graph."""
+    watchers, began = Watchers(observers), time.monotonic()
+
+    def tell(event: Event) -> None:
+        for left_out in watchers.tell(event, time.monotonic() - began, None):
+            note(left_out.message)
+
+    def note(message: str) -> None:
+        on_note(message)
+        tell(Note(message))
+
+    def validated(point: CurvePoint) -> None:
+        tell(TrialProgress("full", 0, point.step, point.seconds, point.metric, point.loss))
+        on_validation(point)
+
+    ended = RunEnded("failed")
+    try:
+        tell(started)
+        for message in problems(graph):
+            note(message)
+        tell(TrialStarted("full", 0, config.flat()))
+        result = run_experiment(config, graph, metric=metric, on_validation=validated, **options)
+        value = objective_of(result.to_mapping(), metric)
+        tell(TrialEnded("full", 0, value, None, result.seconds, True))
+        valid = result.valid.to_mapping()
+        found = {name: valid[name] for name in METRICS if name in valid}
+        ended = RunEnded(result.stopped_by, config.flat(), found)
+        return result
+    except TrialFailed as error:
+        seconds = time.monotonic() - began
+        tell(TrialEnded("full", 0, None, f"{error.reason}: {error}", seconds, False))
+        raise
+    except KeyboardInterrupt:
+        ended = RunEnded("interrupted")
+        raise
+    finally:
+        tell(ended)
 
 
 @contextmanager

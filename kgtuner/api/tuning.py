@@ -16,6 +16,7 @@ from kgtuner.experiment import pick_device
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import MODELS
 from kgtuner.registry import lookup, unknown
+from kgtuner.report.display import observers_or_lines
 from kgtuner.search.samplers import SAMPLERS
 from kgtuner.space.loading import PRESETS, load_space
 from kgtuner.tracking.events_file import EventsFile
@@ -27,7 +28,6 @@ from kgtuner.tuning.problems import problems
 from kgtuner.tuning.result import TuneResult
 from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
 from kgtuner.tuning.settings import TuneSettings
-from kgtuner.tuning.watching import as_observers
 from kgtuner.types import Clock
 
 
@@ -72,6 +72,7 @@ def tune(
         max_steps: upper limit of the optimiser steps of any trial.
         try_default: False leaves the default configuration out, to compare searches with each other.
         observer: told of everything that happens, beside the events.csv of the run folder; several in a list.
+            None prints lines in a notebook and nothing elsewhere.
         clock: seconds that only grow.
 
     Raises:
@@ -112,7 +113,7 @@ def tune(
                 folder.write_text(folder.space.name, Path(settings.space).read_text(encoding="utf-8"))
             folder.write("run.json", _tuning_record(settings, graph))
         settings = _with_own_space(folder, settings)
-        watching = [EventsFile(folder.events), *as_observers(observer)]
+        watching = [EventsFile(folder.events), *observers_or_lines(observer, settings.metric)]
         result = carry_out(folder, settings, graph, watching, clock, problems(graph))
     finally:
         folder.unlock()
@@ -128,7 +129,7 @@ def resume(
 ) -> TuneResult:
     """Go on with a run that was interrupted, killed or lost its power: same budget, same history.
 
-    A run that ended is returned as it is.
+    A run that ended is returned as it is. `observer` is as for `tune`.
 
     Raises:
         RunError: when the folder is no run, is damaged, or another process works in it.
@@ -151,7 +152,7 @@ def resume(
                 f"{folder.graph} is not the graph that the run in {folder.path} began with; "
                 "restore it or start a new run"
             )
-        watching = [EventsFile(folder.events), *as_observers(observer)]
+        watching = [EventsFile(folder.events), *observers_or_lines(observer, settings.metric)]
         result = carry_out(folder, settings, graph, watching, clock)
     finally:
         folder.unlock()

@@ -36,11 +36,30 @@ def add(commands: Any) -> None:
     )
 
 
+def _keep_the_original(file: str, output: str) -> None:
+    from pathlib import Path
+
+    from kgtuner.errors import ConfigError
+
+    given, written = Path(file), Path(output)
+    try:
+        same = given.resolve() == written.resolve() or (written.exists() and written.samefile(given))
+    except (
+        OSError,
+        RuntimeError,
+        ValueError,
+    ):  # a loop of links, a name that cannot be: reading it will tell
+        same = False
+    if same:
+        raise ConfigError(f"--output {output} is the file to convert, which is kept; choose another name")
+
+
 def run(args: argparse.Namespace) -> Outcome:
     """Write the configuration and say how to train it."""
     from kgtuner.api.exchange import import_config
     from kgtuner.report.text import printable
 
+    _keep_the_original(args.file, args.output)
     imported = import_config(args.file, source=args.source, dataset=args.dataset, model=args.model)
     imported.save(args.output, args.file)
     for sentence in imported.not_converted:

@@ -40,6 +40,13 @@ def add(commands: Any) -> None:
     parser.add_argument("--metric", help="what validation looks for (default mrr)")
     parser.add_argument("--device", help="auto (default), cpu, cuda or cuda:1")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads (default 1)")
+    parser.add_argument(
+        "--track",
+        action="append",
+        default=[],
+        metavar="NAME:PLACE",
+        help="show the training elsewhere too: tensorboard:DIR or mlflow:URI; may be given several times",
+    )
 
 
 def run(args: argparse.Namespace) -> Outcome:
@@ -54,6 +61,10 @@ def run(args: argparse.Namespace) -> Outcome:
     from kgtuner.api.training import train
     from kgtuner.report.display import validation_line
     from kgtuner.report.text import printable
+    from kgtuner.tracking import tracker
+
+    if args.track:
+        settings["observer"] = [tracker(spec) for spec in args.track]
 
     def on_validation(point: CurvePoint) -> None:
         print(validation_line(point, settings.get("metric", "mrr")), file=sys.stderr, flush=True)

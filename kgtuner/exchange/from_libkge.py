@@ -36,10 +36,29 @@ OPTIMIZERS = {"adam": "adam", "adagrad": "adagrad", "sgd": "sgd"}
 INITIALIZERS = {"uniform_", "normal_", "xavier_uniform_", "xavier_normal_"}
 
 ELSEWHERE = (
-    "job.", "dataset.", "import", "modules", "console.", "eval.", "entity_ranking.", "training_loss.", "checkpoint.",
+    "job.", "dataset.", "import", "modules", "console.", "eval.batch_size", "eval.num_workers", "eval.pin_memory",
+    "eval.trace_level", "eval.type", "eval.split", "eval.chunk_size", "entity_ranking.chunk_size",
+    "entity_ranking.class_name", "entity_ranking.metrics_per.", "entity_ranking.hits_at_k_s", "training_loss.",
+    "checkpoint.",
     "search.", "grid_search.", "manual_search.", "ax_search.", "random_seed.", "verbose", "output.",
 )  # fmt: skip
-"""Where and how a job runs and ranks, not what it trains."""
+"""Where a job runs and what it reports, not what it trains or how it ranks."""
+
+DEFAULTS = {
+    "entity_ranking.tie_handling": "rounded_mean_rank",
+    "entity_ranking.filter_splits": ["train", "valid"],
+    "entity_ranking.filter_with_test": True,
+    "eval.filter_splits": ["train", "valid"],
+    "eval.filter_with_test": True,
+    "valid.filter_with_test": True,
+    "KvsAll.query_types.sp_": True,
+    "KvsAll.query_types._po": True,
+    "KvsAll.query_types.s_o": False,
+    "negative_sampling.with_replacement": True,
+    "lookup_embedder.pretrain.model_filename": "",
+    "lookup_embedder.pretrain.ensure_all": False,
+}
+"""LibKGE's values of settings that have no counterpart; at another value they are listed."""
 
 
 def is_libkge(mapping: Mapping[str, Any]) -> bool:
@@ -66,6 +85,7 @@ def convert_libkge(mapping: Mapping[str, Any]) -> tuple[dict[str, Any], str | No
     lost: list[str] = []
     dataset = settings.take("dataset.name")
     settings.drop(*ELSEWHERE)
+    settings.keep(DEFAULTS)
     settings.drop(*[key for key in settings.values if key.endswith("+++") or key.endswith("class_name")])
     flat: dict[str, Any] = {}
     base = settings.text("model")
@@ -146,8 +166,10 @@ def _train(settings: Settings, flat: dict[str, Any], lost: list[str]) -> bool:
         lost.append("KvsAll.label_smoothing: this loss takes none here")
     if settings.take("KvsAll.query_types.s_o"):
         lost.append("KvsAll.query_types.s_o = True: relations are not asked for in training")
-    settings.drop("KvsAll.")
-    settings.drop("1vsAll.")
+    if not grouped:  # not the kind of training that was asked for
+        settings.drop("KvsAll.")
+    if mode != "one_vs_all":
+        settings.drop("1vsAll.")
     if mode == "negative_sampling":
         _negatives(settings, flat, lost)
     else:
@@ -165,7 +187,7 @@ def _train(settings: Settings, flat: dict[str, Any], lost: list[str]) -> bool:
         lost.append(
             f"valid.every = {shown(every)} epochs: training.validate_every counts steps, so it depends on the graph"
         )
-    settings.drop("valid.split", "valid.metric_expr", "valid.trace_level", "valid.filter_with_test")
+    settings.drop("valid.split", "valid.metric_expr", "valid.trace_level")
     settings.drop(
         "valid.metric_max", "train.split", "train.num_workers", "train.pin_memory", "train.trace_level"
     )
@@ -215,7 +237,6 @@ def _negatives(settings: Settings, flat: dict[str, Any], lost: list[str]) -> Non
     if settings.take(f"{place}sampling_type", default="uniform") != "uniform":
         lost.append(f"{place}sampling_type: negatives are drawn uniformly")
     settings.drop(f"{place}filtering.", f"{place}frequency.", f"{place}implementation", f"{place}chunk_size")
-    settings.drop(f"{place}with_replacement")
 
 
 def _tables(
@@ -243,9 +264,13 @@ def _tables(
             lost.append(f"{kind}_embedder.normalize.p = {p}: embeddings are not normalised")
     for option in ("sparse", "space", "vector_space", "round_dim_to", "psi", "class_name"):
         settings.drop(*keys("entity", option), *keys("relation", option))
-    settings.drop(
-        "lookup_embedder.pretrain.",
-        *[f"{p}{k}_embedder.pretrain." for p in where for k in ("entity", "relation")],
+    settings.keep(
+        {
+            f"{p}{k}_embedder.pretrain.{option}": DEFAULTS[f"lookup_embedder.pretrain.{option}"]
+            for p in where
+            for k in ("entity", "relation")
+            for option in ("model_filename", "ensure_all")
+        }
     )
     norm = settings.number(*[f"{place}l_norm" for place in where], default=1.0)
     if base == "transe" and norm is not None:

@@ -43,12 +43,22 @@ INITIALIZERS = {
     "uniform": "uniform",
 }
 ELSEWHERE = (
-    "random_seed", "use_tqdm", "device", "evaluator", "evaluator_kwargs.", "evaluation_kwargs.", "result_tracker",
+    "random_seed", "use_tqdm", "device", "evaluation_kwargs.batch_size", "evaluation_kwargs.slice_size",
+    "evaluation_kwargs.use_tqdm", "evaluator_kwargs.batch_size", "evaluator_kwargs.automatic_memory_optimization",
+    "evaluator_kwargs.mode", "result_tracker",
     "result_tracker_kwargs.", "metadata.", "use_testing_data", "training", "testing", "validation", "clear_optimizer",
     "automatic_memory_optimization", "training_kwargs.use_tqdm", "training_kwargs.use_tqdm_batch",
     "training_kwargs.num_workers", "training_kwargs.pin_memory",
 )  # fmt: skip
-"""Where and how a pipeline runs and ranks, not what it trains."""
+"""Where a pipeline runs and what it reports, not what it trains or how it ranks."""
+
+AS_HERE = {
+    "evaluator": "RankBasedEvaluator",
+    "evaluator_kwargs.filtered": True,
+    "filter_validation_when_testing": True,
+    "negative_sampler_kwargs.filterer": "python-set",
+}
+"""Settings whose one value is what KGTuner does: it ranks filtered, and looks negatives up exactly."""
 
 
 def is_pykeen(mapping: Mapping[str, Any]) -> bool:
@@ -88,6 +98,9 @@ def convert_pykeen(mapping: Mapping[str, Any]) -> tuple[dict[str, Any], str | No
     settings = Settings(pipeline)
     settings.drop(*ELSEWHERE)
     settings.drop("metadata")
+    if normalised(str(settings.values.get("evaluator"))) in ("rankbased", "rankbasedevaluator"):
+        settings.drop("evaluator")
+    settings.keep(AS_HERE)
     lost: list[str] = [] if pipeline is mapping else outside.rest()
     dataset = settings.take("dataset")
     model = known("model", settings.take("model"), MODELS)
@@ -188,9 +201,10 @@ def _training(settings: Settings, flat: dict[str, Any], lost: list[str], mode: s
             "negative_sampler_kwargs.num_negs_per_pos", default=1
         )
         flat["negatives.filtered"] = bool(settings.take("negative_sampler_kwargs.filtered", default=False))
-        settings.drop("negative_sampler_kwargs.filterer", "negative_sampler_kwargs.filterer_kwargs.")
+        if not flat["negatives.filtered"]:
+            settings.drop("negative_sampler_kwargs.filterer", "negative_sampler_kwargs.filterer_kwargs.")
         scheme = settings.take("negative_sampler_kwargs.corruption_scheme")
-        if scheme is not None and list(scheme) != (["tail"] if inverses else ["head", "tail"]):
+        if scheme is not None and not _both_sides(scheme, inverses=inverses):
             lost.append(
                 f"negative_sampler_kwargs.corruption_scheme = {shown(scheme)}: both sides are asked for"
             )
@@ -211,6 +225,12 @@ def _training(settings: Settings, flat: dict[str, Any], lost: list[str], mode: s
             lost.append(
                 f"stopper_kwargs.metric = {shown(metric)}: --metric of kgtuner train says what is maximised"
             )
+
+
+def _both_sides(scheme: Any, *, inverses: bool) -> bool:
+    """Whether both sides of a triple are asked for; where inverse triples are there, tails are enough."""
+    sides = {str(side) for side in scheme} if isinstance(scheme, list | tuple) else set()
+    return sides == ({"tail"} if inverses else {"head", "tail"})
 
 
 def _model(settings: Settings, flat: dict[str, Any], lost: list[str], model: str) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import torch
 import yaml
+from safetensors import SafetensorError, safe_open
 
 from kgtuner.config import MAX_YAML_BYTES, TrialConfig
 from kgtuner.errors import ConfigError, RunError
@@ -25,6 +27,14 @@ from kgtuner.training.parameters import load_parameters, save_parameters
 
 FORMAT = 1
 MEASURED = {"mrr": "MRR", "hits_at_1": "Hits@1", "hits_at_3": "Hits@3", "hits_at_10": "Hits@10"}
+
+HUB_LICENCES = {
+    "apache-2.0", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-2.0", "cc-by-2.5", "cc-by-3.0", "cc-by-4.0",
+    "cc-by-sa-3.0", "cc-by-sa-4.0", "cc-by-nc-3.0", "cc-by-nc-4.0", "cc-by-nd-4.0", "cc-by-nc-sa-4.0",
+    "cc-by-nc-nd-4.0", "gpl-2.0", "gpl-3.0", "lgpl-3.0", "agpl-3.0", "mit", "mpl-2.0", "odbl", "odc-by", "pddl",
+    "unlicense",
+}  # fmt: skip
+"""Identifiers that the Hub knows, of licences that data sets have."""
 
 CARD = """\
 # {model} on {graph}
@@ -131,10 +141,28 @@ def load_exported(folder: str | Path) -> LinkPredictor:
             raise RunError(f"{folder} is damaged: its names are not as many as config.json says")
     except (KeyError, TypeError, ConfigError) as error:
         raise RunError(f"{folder / 'config.json'} is damaged ({error}); export the run again") from None
+    _require_shapes(config, len(entities), len(relations), folder / "model.safetensors")
     model = build_model(config.model, len(entities), len(relations))
     load_parameters(model, folder / "model.safetensors", fingerprint)
     nothing = np.empty((0, 3), dtype=np.int64)
     return LinkPredictor(model.eval(), KnowledgeGraph(name, entities, relations, nothing, nothing, nothing))
+
+
+def _require_shapes(config: TrialConfig, n_entities: int, n_relations: int, path: Path) -> None:
+    """Refuse a configuration that is not the file's before memory of its size is asked for."""
+    try:
+        with safe_open(path, framework="pt") as file:
+            stored = {name: list(file.get_slice(name).get_shape()) for name in file.keys()}  # noqa: SIM118
+    except (OSError, SafetensorError) as error:
+        raise RunError(f"cannot read the model {path}: {error}; export the run again") from None
+    try:
+        with torch.device("meta"):
+            model = build_model(config.model, n_entities, n_relations)
+        wanted = {name: list(value.shape) for name, value in model.state_dict().items()}
+    except RuntimeError:  # more numbers than torch can count
+        wanted = {}
+    if stored != wanted:
+        raise RunError(f"{path} does not fit the configuration in config.json; export the run again")
 
 
 def card_of(graph: KnowledgeGraph) -> DatasetCard | None:
@@ -182,11 +210,27 @@ def _data(card: DatasetCard | None, graph: KnowledgeGraph) -> str:
     return "\n\n".join(lines)
 
 
+def licence_fields(card: DatasetCard | None) -> dict[str, str]:
+    """The licence of the data as the Hub's model cards name it; what it has no name for is "other".
+
+    Source: https://huggingface.co/docs/hub/repositories-licenses
+    """
+    if card is None:
+        return {"license": "unknown"}
+    stated = card.licence.partition(",")[0].lower().replace(" ", "-")
+    if stated in HUB_LICENCES:
+        return {"license": stated}
+    link = {"license_link": card.licence_url} if card.licence_url else {}
+    return {"license": "other", "license_name": printable(card.licence), **link}
+
+
 def _header(run: TrainedRun, metrics: dict[str, Any], measured: dict[str, str]) -> dict[str, Any]:
     name = printable(run.predictor.graph.name)  # one line, whatever it is
+    card = card_of(run.predictor.graph)
+    terms = {"args": {"licence": printable(card.licence)}} if card else {}
     result = {
         "task": {"type": "link-prediction", "name": "Link prediction"},
-        "dataset": {"name": name, "type": name},
+        "dataset": {"name": name, "type": name, "split": "test", **terms},
         "metrics": [
             {"type": key, "name": f"{title} (filtered, realistic)", "value": round(float(metrics[key]), 6)}
             for key, title in measured.items()
@@ -194,6 +238,7 @@ def _header(run: TrainedRun, metrics: dict[str, Any], measured: dict[str, str]) 
     }
     return {
         "library_name": "kgtuner",
+        **licence_fields(card),
         "tags": ["knowledge-graph-embedding", "link-prediction", run.config.model.name],
         "model-index": [{"name": f"{run.config.model.name}-{name}", "results": [result]}],
     }

@@ -21,7 +21,8 @@ Written by KGTuner {version}, for PyKEEN 1.11.
   folder `pykeen.pipeline.pipeline_from_path("pipeline.json")` does the same.
 - `train.tsv`, `valid.tsv`, `test.tsv`: the triples by name; `entities.tsv`, `relations.tsv`: the ids of the model.
   Characters that would break a line are percent-encoded; `urllib.parse.unquote` gives the names back.
-- `weights.safetensors` and `load.py`: the trained model as a PyKEEN model. `python load.py` ranks the test triples.
+{length}- `weights.safetensors` and `load.py`: the trained model as a PyKEEN model. `python load.py` ranks the test
+  triples.
 
 ## What the pipeline does otherwise
 
@@ -32,6 +33,11 @@ Written by KGTuner {version}, for PyKEEN 1.11.
 {differs}
 """
 
+LENGTH = """\
+- The model was trained for {steps:,} steps here, which are the {num_epochs:,} epochs (rounded up) of the pipeline as
+  PyKEEN counts them.
+"""
+
 
 def write_pykeen(folder: Path, run: TrainedRun) -> list[str]:
     """Fill the folder; returns a sentence for each thing that has no counterpart."""
@@ -39,7 +45,7 @@ def write_pykeen(folder: Path, run: TrainedRun) -> list[str]:
 
     model = run.predictor.model
     lost = run.write_triples(folder)
-    pipeline, more = pykeen_pipeline(run.config, model, run.sizes(), seed=run.seed)
+    pipeline, more = pykeen_pipeline(run.config, model, run.sizes(), seed=run.seed, steps=run.steps)
     lost += more
     metadata = {
         "title": f"{run.config.model.name}, exported from KGTuner {__version__}",
@@ -53,10 +59,12 @@ def write_pykeen(folder: Path, run: TrainedRun) -> list[str]:
     for name, module in (("load.py", "pykeen_load.py"), ("run.py", "pykeen_run.py")):
         script = files("kgtuner.exchange").joinpath(module).read_text(encoding="utf-8")
         (folder / name).write_text(script, encoding="utf-8")
+    length = "" if run.steps is None else LENGTH.format(steps=run.steps, **pipeline["training_kwargs"])
     readme = README.format(
         graph=in_markdown(run.predictor.graph.name),
         model=run.config.model.name,
         version=__version__,
+        length=length,
         lost=bullets(lost, "Nothing that KGTuner knows of."),
         differs=bullets(weights.lost, "Nothing: it gives the same scores."),
     )

@@ -52,7 +52,7 @@ class Settings:
         value = self.take(*keys, default=default)
         if value is None or value is default:
             return default
-        if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        if isinstance(value, bool) or not isinstance(value, int | float) or not _finite(value):
             raise ConfigError(f"{_named(keys, self.values)} must be a finite number, got {shown(value)}")
         return value
 
@@ -64,15 +64,24 @@ class Settings:
         return None if value is None else int(value)
 
     def text(self, *keys: str, default: str | None = None) -> str | None:
-        """As `take`, for a text.
+        """As `take`, for a text; nothing after the colon means the default.
 
         Raises:
             ConfigError: for something else.
         """
         value = self.take(*keys, default=default)
-        if value is not None and not isinstance(value, str):
+        if value is None:
+            return default
+        if not isinstance(value, str):
             raise ConfigError(f"{_named(keys, self.values)} must be a text, got {shown(value)}")
         return value
+
+    def keep(self, ours: Mapping[str, Any]) -> None:
+        """Count those of these keys as used whose value is what happens here anyway; `rest` has the others."""
+        for key, value in ours.items():
+            found = self.values.get(key, _MISSING)
+            if found is not _MISSING and (found is None or (type(found) is type(value) and found == value)):
+                self._taken.add(key)
 
     def drop(self, *keys: str) -> None:
         """Count keys as used that mean nothing for us; a key ending in `.` stands for all below it."""
@@ -81,7 +90,9 @@ class Settings:
 
     def rest(self) -> list[str]:
         """`key = value` for each setting that was not used, in the order of the file."""
-        return [f"{printable(k)} = {shown(v)}" for k, v in self.values.items() if k not in self._taken]
+        return [
+            f"{printable(k)} = {shown(v)}" for k, v in self.values.items() if k not in self._taken and v != {}
+        ]
 
 
 def shown(value: Any) -> str:
@@ -120,6 +131,13 @@ def nested(flat: Mapping[str, Any], sections: Iterable[str]) -> dict[str, dict[s
         if own:
             result[section] = {k: own[k] for k in sorted(own, key=lambda k: k != "name")}
     return result
+
+
+def _finite(value: float) -> bool:
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # a whole number beyond all floats
+        return False
 
 
 def _flat(value: Mapping[Any, Any], prefix: str) -> Iterator[tuple[str, Any]]:

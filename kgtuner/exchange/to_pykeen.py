@@ -43,7 +43,13 @@ UNIFORM = 1e-12
 
 
 def pykeen_pipeline(
-    config: TrialConfig, model: Model, sizes: Sizes, *, seed: int, files: bool = True
+    config: TrialConfig,
+    model: Model,
+    sizes: Sizes,
+    *,
+    seed: int,
+    files: bool = True,
+    steps: int | None = None,
 ) -> tuple[dict[str, Any], tuple[str, ...]]:
     """The arguments of `pykeen.pipeline.pipeline`, and what has no counterpart there, a sentence each.
 
@@ -53,6 +59,7 @@ def pykeen_pipeline(
         sizes: of the graph; batches and epochs are counted in other things there.
         seed: the pipeline's random seed.
         files: name the triples as train.tsv, valid.tsv and test.tsv.
+        steps: that the trained model had; the pipeline gets as many, and not all that the limits allow.
     """
     draft = Draft({"random_seed": seed})
     if files:
@@ -62,7 +69,7 @@ def pykeen_pipeline(
     _optimizer(config, draft)
     _model(config, model, draft)
     _regularizer(config, draft, loop)
-    _length(config, sizes, draft, loop)
+    _length(config, sizes, draft, loop, steps)
     draft.values["evaluator"] = "RankBasedEvaluator"
     draft.values["evaluator_kwargs"] = {"filtered": True}
     return draft.values, tuple(draft.lost)
@@ -304,17 +311,19 @@ def _regularizer(config: TrialConfig, draft: Draft, loop: str) -> None:
         draft.lost.append("regularizer: that of a relation's matrix is divided by the dimension")
 
 
-def _length(config: TrialConfig, sizes: Sizes, draft: Draft, loop: str) -> None:
+def _length(config: TrialConfig, sizes: Sizes, draft: Draft, loop: str, steps: int | None) -> None:
     """Epochs instead of steps; an epoch of ours is both directions of train."""
     training = config.training
     ours = sizes.n_queries if training.mode == "k_vs_all" else 2 * sizes.n_train
     batch = min(training.batch_size, ours)
-    epochs = training.max_steps * batch / ours
+    epochs = (training.max_steps if steps is None else steps) * batch / ours
     if training.max_epochs is not None:
         epochs = min(epochs, training.max_epochs)
     one_sided = loop == "slcwa" and not draft.values["dataset_kwargs"]["create_inverse_triples"]
     factor = 2 if one_sided else 1  # an epoch there asks about one side of each triple
-    draft.values["training_kwargs"]["num_epochs"] = max(1, round(epochs * factor))
+    draft.values["training_kwargs"]["num_epochs"] = max(
+        1, round(epochs * factor) if steps is None else math.ceil(round(epochs * factor, 6))
+    )
     draft.values["stopper"] = "early"
     draft.values["stopper_kwargs"] = {
         "frequency": max(1, round(training.validate_every * batch / ours * factor)),

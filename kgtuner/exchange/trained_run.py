@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -27,6 +28,7 @@ class TrainedRun:
         seed: of the training, or of the tuning that it came from.
         record: run.json.
         results: results.json, empty where the run has not ended.
+        steps: of the optimiser that the model had; None where the run does not say.
     """
 
     predictor: LinkPredictor
@@ -34,6 +36,7 @@ class TrainedRun:
     seed: int
     record: dict[str, Any]
     results: dict[str, Any]
+    steps: int | None = None
 
     @classmethod
     def load(cls, run: str | Path) -> TrainedRun:
@@ -48,12 +51,14 @@ class TrainedRun:
         ended = (folder.path / "results.json").exists()
         settings = record.get("settings", {})
         seed = record.get("seed", settings.get("seed") if isinstance(settings, dict) else None)
+        results = folder.read("results.json") if ended else {}
         return cls(
             predictor,
             TrialConfig.load(folder.best_config),
             seed if isinstance(seed, int) else 0,
             record,
-            folder.read("results.json") if ended else {},
+            results,
+            _steps(folder.path, results),
         )
 
     def sizes(self) -> Sizes:
@@ -86,6 +91,19 @@ class TrainedRun:
         return [
             f"{unseen:,} entities are not in train; a pipeline that numbers the names of train drops their triples"
         ]
+
+
+def _steps(folder: Path, results: dict[str, Any]) -> int | None:
+    """Those of a training, or of the best trial of a tuning by its trials.csv."""
+    steps = results.get("steps")
+    if isinstance(steps, int):
+        return steps
+    try:
+        with open(folder / "trials.csv", encoding="utf-8", newline="") as file:
+            full = [row for row in csv.DictReader(file) if row["stage"] == "full" and row["value"]]
+        return int(float(max(full, key=lambda row: float(row["value"]))["steps"]))
+    except (OSError, ValueError, KeyError, TypeError, csv.Error):  # not there yet, or somebody's own
+        return None
 
 
 def _write_lines(path: Path, lines: Any) -> None:

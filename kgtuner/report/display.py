@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TextIO
@@ -20,6 +21,7 @@ from kgtuner.tuning.events import (
     TrialProgress,
     TrialStarted,
 )
+from kgtuner.tuning.watching import as_observers
 from kgtuner.types import Clock
 
 if TYPE_CHECKING:
@@ -186,6 +188,19 @@ def watching(stream: TextIO, metric: str = "mrr") -> Iterator[Observer]:
     display = LiveDisplay(metric)
     with Live(get_renderable=display.table, console=console, refresh_per_second=4):
         yield display
+
+
+def in_notebook() -> bool:
+    """Whether a Jupyter kernel runs this program; IPython is not imported to find out."""
+    shell = getattr(sys.modules.get("IPython"), "get_ipython", lambda: None)()
+    return getattr(shell, "kernel", None) is not None
+
+
+def observers_or_lines(observer: Observer | Sequence[Observer] | None, metric: str) -> list[Observer]:
+    """The observers given; in a notebook without any, plain lines under the cell."""
+    if observer is None and in_notebook():
+        return [PlainLines(sys.stdout, metric)]
+    return as_observers(observer)
 
 
 def validation_line(point: CurvePoint, metric: str = "mrr") -> str:

@@ -17,7 +17,15 @@ from kgtuner.search.asking import ask
 from kgtuner.search.proposals import Observations, ranked
 from kgtuner.search.surrogates import SURROGATES
 from kgtuner.space.space import Space
-from kgtuner.tuning.raising import BATCH_SIZES, DIMENSIONS, GraphSize, Measured, free_memory, raised
+from kgtuner.tuning.raising import (
+    BATCH_SIZES,
+    DIMENSIONS,
+    GraphSize,
+    Measured,
+    free_memory,
+    raised,
+    seconds_per_query,
+)
 from kgtuner.tuning.result import best_trial
 from kgtuner.tuning.running import TuningRun, found_config
 from kgtuner.tuning.trials import UNSAID, count, observed, within
@@ -80,6 +88,21 @@ class FullSearch:
         if waiting:
             return self._transfer(self._most_promising(waiting), seconds)
         return self._asked(seconds)
+
+    def epochs_per_second(self) -> float:
+        """How fast those pass over the full graph that stage one found good, judged by what they took there; 0 if none.
+
+        The median: some score all entities and are many times slower than others.
+        """
+        if self.small is None or not self.found:
+            return 0.0
+        speeds = []
+        for trial in self._best_first()[:TRANSFERRED]:
+            config = TrialConfig.from_mapping(trial.user_attrs[RESULT]["config"])
+            measured = _measured(self.small, self.whole, trial)
+            seconds = seconds_per_query(config, config, measured, self.whole)
+            speeds.append(1 / (2 * self.whole.triples * seconds))
+        return float(np.median(speeds))
 
     def _transfer(self, trial: FrozenTrial, seconds: float | None) -> tuple[Trial, TrialConfig]:
         self.study.enqueue_trial(trial.params)
@@ -191,7 +214,7 @@ class FullSearch:
             t.params or t.system_attrs.get("fixed_params") for t in self.study.get_trials(deepcopy=False)
         ]
         tried += [within(self.space, default_config(model)) for model in self.run.settings.models]
-        best_first = sorted(self.found, key=lambda t: -(value_of(t) or 0.0))
+        best_first = self._best_first()
         kinds: list[FrozenTrial] = []
         for trial in best_first:
             if all(kind(trial.params) != kind(other.params) for other in kinds):
@@ -199,6 +222,9 @@ class FullSearch:
         good = best_first[: max(TRANSFERRED, round(KIND_SHARE * len(best_first)))]
         chosen = [t for t in best_first if t in best_first[:TRANSFERRED] or (t in kinds and t in good)]
         return [t for t in chosen if t.params not in tried]
+
+    def _best_first(self) -> list[FrozenTrial]:
+        return sorted(self.found, key=lambda t: -(value_of(t) or 0.0))
 
     def _untried_kinds(self, waiting: list[FrozenTrial]) -> list[FrozenTrial]:
         """The best of each kind of which none has been on the full graph: kinds transfer worst of all."""

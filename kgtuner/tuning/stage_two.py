@@ -79,7 +79,7 @@ def stage_two(
     run.begin(plan, graph.n_entities, len(graph.train))
     slot = schedule.full_slot
     _train_defaults(run, plan, study, slot)
-    schedule = schedule.at_speed(_epochs_per_second(study, plan))
+    schedule = schedule.at_speed(max(_epochs_per_second(study, plan), search.epochs_per_second()))
     rungs = schedule.rungs
     if schedule.full_slot > slot:
         _go_on_with_defaults(run, plan, study, schedule.full_slot - slot)

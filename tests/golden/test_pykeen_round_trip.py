@@ -6,6 +6,7 @@ PyKEEN is an extra (kgtuner[pykeen]); without it these tests are skipped.
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
 from typing import Any
 
@@ -128,11 +129,16 @@ RUNS: list[tuple[str, dict[str, Any], dict[str, Any]]] = [
 ]
 
 
+def one_sided(pipeline: dict[str, Any]) -> bool:
+    """Whether an epoch there asks about one side of each triple, where ours asks about both."""
+    return pipeline["training_loop"] == "slcwa" and not pipeline["dataset_kwargs"]["create_inverse_triples"]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     ("name", "options", "sections"), RUNS, ids=[f"{i}-{r[0]}" for i, r in enumerate(RUNS)]
 )
-def test_peer_runs_the_pipeline(
+def test_smoke_peer_accepts_the_pipeline_and_trains_to_its_end(
     name: str,
     options: dict[str, Any],
     sections: dict[str, Any],
@@ -149,9 +155,13 @@ def test_peer_runs_the_pipeline(
 
         monkeypatch.chdir(folder)
         result = pipeline_from_path("pipeline.json", use_tqdm=False, device="cpu")
-    assert 0 < result.get_metric("both.realistic.inverse_harmonic_mean_rank") <= 1
+    # How well it learns is measured in benchmarks/exchange.py: these triples are drawn at random.
+    pipeline = json.loads((folder / "pipeline.json").read_text())["pipeline"]
+    assert pipeline["training_kwargs"]["num_epochs"] == (4 if one_sided(pipeline) else 2)
+    assert len(result.losses) == pipeline["training_kwargs"]["num_epochs"]
+    assert all(math.isfinite(loss) for loss in result.losses)
     assert result.training.num_entities == 40
-    assert len(result.losses) >= 2
+    assert type(result.model).__name__.lower() == name
 
 
 SIZES = Sizes(n_entities=7, n_relations=2, n_train=20, n_queries=30)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,6 +14,8 @@ import torch
 import kgtuner as kt
 from kgtuner.api import training
 from kgtuner.errors import ConfigError, RunError
+from kgtuner.tracking.events_file import read_events
+from kgtuner.tuning.events import Event, Note, RunEnded
 
 CONFIG = kt.TrialConfig.from_mapping(
     {
@@ -82,3 +86,64 @@ def test_a_training_for_one_metric_is_not_given_for_another(graph: kt.KnowledgeG
     with pytest.raises(RunError, match="holds a run with another metric; choose another --output"):
         kt.train(graph, CONFIG, output=tmp_path / "run", metric="hits_at_1")
     assert kt.train(graph, CONFIG, output=tmp_path / "run").report["metric"] == "mrr"
+
+
+class Watching:
+    def __init__(self) -> None:
+        self.events: list[Event] = []
+
+    def notify(self, event: Event, elapsed: float, remaining: float | None) -> None:
+        self.events.append(event)
+
+
+class Broken:
+    name = "a tracker"
+
+    def notify(self, event: Event, elapsed: float, remaining: float | None) -> None:
+        raise OSError("no space")
+
+
+def test_a_training_is_told_as_a_run_of_one_trial(graph: kt.KnowledgeGraph, tmp_path: Path) -> None:
+    for output in (None, tmp_path / "run"):
+        result = kt.train(graph, CONFIG, output=output, observer=(watching := Watching()))
+        kinds = [type(event).__name__ for event in watching.events if not isinstance(event, Note)]
+        assert kinds == ["RunStarted", "TrialStarted", "TrialProgress", "TrialEnded", "RunEnded"]
+        assert isinstance(ended := watching.events[-1], RunEnded)
+        assert ended.stopped_by == "max_steps"
+        assert ended.valid is not None
+        assert ended.valid["mrr"] == result.report["valid"]["mrr"]
+
+
+def test_a_tracker_that_fails_costs_a_training_a_note(graph: kt.KnowledgeGraph) -> None:
+    notes: list[str] = []
+    kt.train(graph, CONFIG, observer=[Broken(), watching := Watching()], on_note=notes.append)
+    (said,) = [note for note in notes if note.startswith("a tracker failed and is told no more")]
+    assert Note(said) in watching.events
+    assert isinstance(watching.events[-1], RunEnded)
+
+
+def test_an_interrupted_training_appends_to_its_events(graph: kt.KnowledgeGraph, tmp_path: Path) -> None:
+    def interrupt(point: Any) -> None:
+        raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        kt.train(graph, CONFIG, output=tmp_path / "run", on_validation=interrupt)
+    kt.train(graph, CONFIG, output=tmp_path / "run")
+    events = read_events(tmp_path / "run" / "events.csv")
+    began = events[events.event == "run_started"].text
+    assert [text.endswith(", resumed") for text in began] == [False, True]
+    assert list(events[events.event == "run_ended"].text) == ["interrupted", "max_steps"]
+
+
+def test_without_an_observer_progress_shows_in_a_notebook_only(
+    graph: kt.KnowledgeGraph, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def show_with(shell: object) -> str:
+        monkeypatch.setitem(sys.modules, "IPython", SimpleNamespace(get_ipython=lambda: shell))
+        kt.train(graph, CONFIG)
+        return capsys.readouterr().out
+
+    assert show_with(None) == show_with(SimpleNamespace()) == ""  # no shell, or one in a terminal
+    assert "trial 0: MRR" in show_with(SimpleNamespace(kernel=object()))
+    kt.train(graph, CONFIG, observer=[])
+    assert capsys.readouterr().out == ""

@@ -127,7 +127,10 @@ def test_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["tune", "world", "--seed", "-1"], "argument --seed"),
         (["tune", "world", "--stage-one-share", "2"], "must be a number between 0 and 1, got '2'"),
         (["--json", "tune", "world"], "--json belongs behind the command: kgtuner tune --json"),
-        ([], "a command is missing, for example tune, train, predict or datasets; kgtuner --help has them all"),
+        (
+            [],
+            "a command is missing, for example tune, train, predict or datasets; kgtuner --help has them all",
+        ),
     ],
 )
 def test_wrong_usage_is_one_sentence_with_the_nearest_name(

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from kgtuner.api import tuning
+from kgtuner.api import training, tuning
 from kgtuner.cli.main import main
 from kgtuner.tracking import TRACKERS, dashboard
 from kgtuner.tuning.events import Event
@@ -37,6 +37,7 @@ def given(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> list[Any]:
         monkeypatch.setitem(TRACKERS, name, Watching)
     monkeypatch.setattr(tuning, "tune", start)
     monkeypatch.setattr(tuning, "resume", start)
+    monkeypatch.setattr(training, "train", start)
     return observers
 
 
@@ -51,6 +52,11 @@ def test_a_resumed_run_can_be_tracked_too(given: list[Any]) -> None:
     Path("run/run.json").write_text("{}")
     assert main(["tune", "--resume", "run", "--track", "tensorboard:tb"]) == 130
     assert [observer.place for observer in given[0][1:]] == ["tb"]
+
+
+def test_a_single_training_can_be_tracked(given: list[Any]) -> None:
+    assert main(["train", "world", "--track", "tensorboard:tb", "--track", "mlflow:x"]) == 130
+    assert [observer.place for observer in given[0]] == ["tb", "x"]
 
 
 def test_a_wrong_tracker_is_told_before_anything_starts(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from kgtuner.exchange.exporting import FORMATS
 from kgtuner.exchange.names import decoded
 from kgtuner.exchange.to_libkge import libkge_options
 from kgtuner.exchange.to_pykeen import pykeen_pipeline
+from kgtuner.exchange.trained_run import TrainedRun
 from kgtuner.experiment import build_model
 
 SIZES = Sizes(n_entities=100, n_relations=5, n_train=1000, n_queries=800)
@@ -161,6 +163,28 @@ def test_one_sided_epochs_are_twice_as_many() -> None:
     assert own["training_kwargs"] == {"batch_size": 100, "num_epochs": 10}
     assert own["negative_sampler_kwargs"]["corruption_scheme"] == ["tail"]
     assert own["stopper_kwargs"]["frequency"] == 5  # 100 steps of 100 of 2 x 1000 queries
+
+
+def test_pipeline_is_as_long_as_the_training_was_and_the_readme_says_so(
+    run_of: Callable[..., Path], tmp_path: Path
+) -> None:
+    kt.export(run_of(), to="pykeen", output=tmp_path / "out")
+    pipeline = json.loads((tmp_path / "out" / "pipeline.json").read_text())["pipeline"]
+    # 6 steps of 16 queries are 96 of the 2 x 20; an epoch there asks about one side: 2 x 2.4, rounded up
+    assert pipeline["training_kwargs"]["num_epochs"] == 5
+    assert "trained for 6 steps here, which are the 5 epochs" in (tmp_path / "out" / "README.md").read_text()
+
+
+def test_steps_of_a_tuning_are_those_of_its_best_trial(run_of: Callable[..., Path], tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    shutil.copytree(run_of(), run)
+    (run / "results.json").write_text(json.dumps({"format": 1}))
+    (run / "trials.csv").write_text(
+        "stage,number,value,steps\nsubgraph,0,0.9,7\nfull,0,0.2,40.0\nfull,1,0.3,20.0\nfull,2,,9\n"
+    )
+    assert TrainedRun.load(run).steps == 20
+    (run / "trials.csv").unlink()
+    assert TrainedRun.load(run).steps is None
 
 
 def test_one_vs_all_counts_triples_not_queries() -> None:

@@ -11,7 +11,8 @@ import yaml
 
 import kgtuner as kt
 from kgtuner.errors import RunError
-from kgtuner.exchange.huggingface import card_of, load_exported
+from kgtuner.exchange.huggingface import HUB_LICENCES, card_of, licence_fields, load_exported
+from kgtuner.graph.catalog import DATASETS, dataset_card
 from kgtuner.tuning.loading import load_predictor
 from tests.unit.exchange.conftest import small_graph
 
@@ -51,7 +52,7 @@ def test_hostile_names_do_not_leave_their_place(tmp_path: Path) -> None:
     kt.export(tmp_path / "run", to="huggingface", output=tmp_path / "out")
     text = (tmp_path / "out" / "README.md").read_text(encoding="utf-8")
     header, _, body = text.removeprefix("---\n").partition("\n---\n")
-    assert "license" not in yaml.safe_load(header)
+    assert yaml.safe_load(header)["license"] == "unknown"
     assert "<script>" not in body
     assert text.count("```") == 4  # two blocks, whatever the names are
 
@@ -77,3 +78,28 @@ def test_damaged_folders_are_one_sentence(folder: Path, tmp_path: Path) -> None:
     (folder / "config.json").write_text("[" * 100_000)
     with pytest.raises(RunError, match="is damaged"):
         load_exported(folder)
+
+
+@pytest.mark.parametrize("dimension", [10, 10**12, 10**18])
+def test_configuration_of_another_size_is_refused_before_memory_is_asked_for(
+    folder: Path, dimension: int
+) -> None:
+    about = json.loads((folder / "config.json").read_text())
+    about["configuration"]["model"]["dimension"] = dimension
+    (folder / "config.json").write_text(json.dumps(about))
+    with pytest.raises(RunError, match=r"does not fit the configuration in config.json|too large") as caught:
+        load_exported(folder)
+    assert "\n" not in str(caught.value)
+
+
+def test_licence_is_one_that_the_hub_knows_or_other_with_its_name() -> None:
+    assert licence_fields(dataset_card("codex-s")) == {"license": "mit"}
+    assert licence_fields(dataset_card("ogbl-biokg")) == {"license": "cc0-1.0"}
+    wordnet = licence_fields(dataset_card("wn18rr"))
+    assert wordnet["license"] == "other"
+    assert wordnet["license_name"] == "WordNet 3.0 licence (Princeton University)"
+    assert wordnet["license_link"].startswith("https://wordnet.princeton.edu/")
+    for name in DATASETS:
+        fields = licence_fields(dataset_card(name))
+        assert fields["license"] in HUB_LICENCES or fields["license_name"]
+    assert licence_fields(None) == {"license": "unknown"}

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import tempfile
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 import kgtuner as kt
 from kgtuner.cli.main import main
 from kgtuner.config import TrialConfig
-from kgtuner.errors import ConfigError
+from kgtuner.errors import ConfigError, KGTunerError
 from kgtuner.exchange.importing import ImportedConfig
 from kgtuner.shipped import shipped_folder
 from kgtuner.space.paper import from_published
@@ -316,6 +320,8 @@ LAUGHS = "a: &a [x, x]\nb: &b [*a, *a]\nmodel: *b\n"
         ("pipeline: {model: TransE, loss: 1}\n", ".yaml", "loss must be a text, got 1"),
         ("pipeline: {model: TransE, model_kwargs: {embedding_dim: x}}\n", ".yaml", "embedding_dim must be a finite"),
         ("pipeline: {model: TransE, optimizer: SGD}\n", ".yaml", "SGD needs a learning rate"),
+        (f"pipeline: {{model: TransE, optimizer_kwargs: {{lr: {'9' * 400}}}}}\n", ".yaml", "lr must be a finite"),
+        ("pipeline: {model: ConvE, model_kwargs: {output_channels: 1000000000000000}}\n", ".yaml", "too large for any"),
         ("datasets: {}\n", ".yaml", "dataset must be a mapping of settings"),
         ("datasets: {a: {b: 1}}\n", ".yaml", "b must be a mapping of settings, got 1"),
     ],
@@ -331,3 +337,124 @@ def test_wrong_source_is_offered_the_nearest(tmp_path: Path) -> None:
         imported(tmp_path, SAMPLING, source="pykeem")
     with pytest.raises(ConfigError, match="cannot read"):
         kt.import_config(tmp_path / "nowhere.yaml")
+
+
+@pytest.mark.parametrize("output", ["theirs.yaml", "./theirs.yaml", "link.yaml", "same.yaml"])
+def test_the_file_to_convert_is_not_written_over(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], output: str
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("theirs.yaml").write_text(SAMPLING)
+    Path("link.yaml").symlink_to("theirs.yaml")
+    Path("same.yaml").hardlink_to("theirs.yaml")
+    assert main(["import-config", "theirs.yaml", "--output", output]) == ConfigError.exit_code
+    assert "is the file to convert, which is kept; choose another name" in capsys.readouterr().err
+    assert Path("theirs.yaml").read_text() == SAMPLING
+    assert Path("link.yaml").is_symlink()
+
+
+@pytest.mark.parametrize(
+    ("key", "usual", "other"),
+    [
+        ("KvsAll.query_types.sp_", True, False),
+        ("KvsAll.query_types._po", True, False),
+        ("lookup_embedder.pretrain.model_filename", "", "other.pt"),
+        ("complex.entity_embedder.pretrain.model_filename", "", "other.pt"),
+        ("entity_ranking.tie_handling", "rounded_mean_rank", "best_rank"),
+        ("entity_ranking.filter_with_test", True, False),
+        ("negative_sampling.with_replacement", True, False),
+    ],
+)
+def test_libkge_settings_without_counterpart_are_listed_unless_usual(
+    tmp_path: Path, key: str, usual: Any, other: Any
+) -> None:
+    mode = "negative_sampling" if key.startswith("negative") else "KvsAll"
+    job = {
+        "job.type": "train",
+        "job.device": "cpu",
+        "model": "complex",
+        "train.type": mode,
+        "train.num_workers": 4,
+    }
+    assert imported(tmp_path, {**job, key: usual}).not_converted == imported(tmp_path, job).not_converted
+    assert f"{key} = {other!r}" in imported(tmp_path, {**job, key: other}).not_converted
+
+
+@pytest.mark.parametrize(
+    ("key", "usual", "other"),
+    [
+        ("evaluator_kwargs.filtered", True, False),
+        ("evaluator", "RankBasedEvaluator", "sklearn"),
+        ("filter_validation_when_testing", True, False),
+        ("negative_sampler_kwargs.filterer", "python-set", "bloom"),
+    ],
+)
+def test_pykeen_settings_without_counterpart_are_listed_unless_as_here(
+    tmp_path: Path, key: str, usual: Any, other: Any
+) -> None:
+    plain = {"model": "TransE", "negative_sampler_kwargs.filtered": True, "device": "cpu", "use_tqdm": False}
+    without = imported(tmp_path, {"pipeline": plain}).not_converted
+    assert imported(tmp_path, {"pipeline": {**plain, key: usual}}).not_converted == without
+    assert f"{key} = {other!r}" in imported(tmp_path, {"pipeline": {**plain, key: other}}).not_converted
+
+
+def test_pykeen_empty_loss_is_the_default_and_a_text_is_no_scheme(tmp_path: Path) -> None:
+    pipeline = {"model": "TransE", "loss": None, "negative_sampler_kwargs": {"corruption_scheme": 5}}
+    got = imported(tmp_path, {"pipeline": pipeline})
+    assert got.config.loss.name == "margin_ranking"
+    assert "negative_sampler_kwargs.corruption_scheme = 5: both sides are asked for" in got.not_converted
+    pipeline["negative_sampler_kwargs"] = {"corruption_scheme": ["tail", "head"]}
+    assert not any("corruption_scheme" in s for s in imported(tmp_path, {"pipeline": pipeline}).not_converted)
+
+
+VALUES = st.one_of(
+    st.none(),
+    st.booleans(),
+    st.sampled_from([0, 1, -1, 2, 64, 10**15, int("9" * 400), -0.5, 0.1, 1e308, float("nan"), float("inf")]),
+    st.sampled_from(["", "tail", "TransE", "ConvE", "TuckER", "nssa", "SLCWA", "LCWA", "conve", "kl", "KvsAll", "n3"]),
+    st.just([]),
+    st.lists(st.sampled_from(["head", "tail", 3, None]), max_size=2),
+    st.just({}),
+    st.dictionaries(st.sampled_from(["s", "p", "lr", "weight", "type"]), st.sampled_from([None, 1, "x"]), max_size=2),
+)  # fmt: skip
+PYKEEN_KEYS = [
+    "loss", "loss_kwargs", "loss_kwargs.margin", "loss_kwargs.reduction", "loss_kwargs.adversarial_temperature",
+    "training_loop", "optimizer", "optimizer_kwargs.lr", "training_kwargs.batch_size", "training_kwargs.num_epochs",
+    "training_kwargs.label_smoothing", "negative_sampler", "negative_sampler_kwargs.num_negs_per_pos", "stopper",
+    "negative_sampler_kwargs.corruption_scheme", "negative_sampler_kwargs.filtered", "stopper_kwargs.patience",
+    "model_kwargs.embedding_dim", "model_kwargs.output_channels", "model_kwargs.entity_initializer",
+    "model_kwargs.scoring_fct_norm", "model_kwargs.relation_dim", "regularizer", "regularizer_kwargs.weight",
+    "regularizer_kwargs.p", "dataset_kwargs.create_inverse_triples", "model_kwargs.embedding_height",
+]  # fmt: skip
+LIBKGE_KEYS = [
+    "train.type", "train.loss", "train.loss_arg", "train.optimizer", "train.optimizer_args.lr", "train.batch_size",
+    "train.max_epochs", "train.lr_scheduler", "train.lr_scheduler_args.patience", "KvsAll.label_smoothing",
+    "lookup_embedder.dim", "lookup_embedder.dropout", "lookup_embedder.initialize", "lookup_embedder.regularize",
+    "lookup_embedder.initialize_args.std", "lookup_embedder.regularize_weight", "negative_sampling.num_samples.s",
+    "lookup_embedder.regularize_args.weighted", "negative_sampling.num_samples", "valid.metric", "transe.l_norm",
+    "valid.early_stopping.patience", "ax_search.parameters", "conve.feature_map_dropout", "import",
+]  # fmt: skip
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    model=st.sampled_from(
+        ["TransE", "ComplEx", "ConvE", "TuckER", "RotatE", "RESCAL", "TransD", 5, None, []]
+    ),
+    foreign=st.one_of(
+        st.tuples(st.just("pykeen"), st.dictionaries(st.sampled_from(PYKEEN_KEYS), VALUES, max_size=3)),
+        st.tuples(st.just("libkge"), st.dictionaries(st.sampled_from(LIBKGE_KEYS), VALUES, max_size=3)),
+    ),
+)
+def test_whatever_the_values_are_only_our_errors_come_out(
+    model: Any, foreign: tuple[str, dict[str, Any]]
+) -> None:
+    source, options = foreign
+    mapping = {"model": model, **options}
+    with tempfile.TemporaryDirectory() as place, suppress(KGTunerError):
+        imported(
+            Path(place),
+            {"pipeline": mapping} if source == "pykeen" else mapping,
+            source=source,
+            suffix=".json",
+        )

@@ -51,7 +51,6 @@ class FakeWorker:
     killed_at: float = float("inf")
     stopped_by = "max_seconds"
     queries_per_second = 20_000.0
-    rising = False  # whether validations get better to the end
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock = clock
@@ -91,10 +90,7 @@ class FakeWorker:
             "steps": 100,
             "stopped_by": type(self).stopped_by if seconds is not None else "patience",
             "peak_rss_mb": 100.0,
-            "curve": [
-                {"step": 10, "metric": 0.5 * value if type(self).rising else value},
-                {"step": 100, "metric": value},
-            ],
+            "curve": [{"step": 10, "metric": value}, {"step": 100, "metric": value}],
             "config": dict(task.config),
         }
 
@@ -446,16 +442,6 @@ def test_the_best_of_the_full_graph_grows_a_step_at_a_time(
         assert DIMENSIONS.index(dimension_of(trial)) == DIMENSIONS.index(dimension_of(narrow)) + 1
     sizes = [found_config(t).to_yaml() for t in wider]
     assert len(set(sizes)) == len(sizes)  # once each
-
-
-def test_nothing_grows_that_the_time_does_not_hold(
-    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
-) -> None:
-    # The curve is at its best only in the end, so twice the dimension would not get there.
-    worker.rising = True
-    run, _ = started(tmp_path, graph, FakeClock(), budget=120.0)
-    two_stage(run, graph)
-    assert all(WIDENED not in t.user_attrs for t in full(run))
 
 
 def test_with_mean_rank_smaller_is_better_and_kinds_are_transferred_all_the_same(
