@@ -1,6 +1,6 @@
 """How soon is a model good? Seconds from an untrained ComplEx on WN18RR to a validation and a test MRR.
 
-    python benchmarks/time_to_mrr.py                                    # configs/wn18rr/complex_fast.yaml, an hour
+    python benchmarks/time_to_mrr.py                                    # benchmarks/complex_fast.yaml, an hour
     python benchmarks/time_to_mrr.py --config FILE --threads 2 --max-seconds 900
 
 The graph is loaded; then the clock starts, and it counts everything: making the model, training, ranking all
@@ -35,7 +35,7 @@ from kgtuner.experiment import run as train
 from kgtuner.training.trainer import CurvePoint
 
 ROOT = Path(__file__).parents[1]
-CONFIG = ROOT / "configs" / "wn18rr" / "complex_fast.yaml"
+CONFIG = ROOT / "benchmarks" / "complex_fast.yaml"
 VALID_GOALS = (0.40, 0.45)
 TEST_GOALS = (0.47, 0.48)
 STAGES = (120.0, 300.0, 720.0, 1_800.0, 3_600.0)
