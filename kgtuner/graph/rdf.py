@@ -73,7 +73,11 @@ def read_turtle(
     literals: Literals = "drop",
     on_note: Callable[[str], None] = lambda message: None,
 ) -> Triples:
-    """(n, 3) triples of a Turtle file, which is parsed as a whole. Arguments and errors as `read_ntriples`."""
+    """(n, 3) triples of a Turtle file. Arguments and errors as `read_ntriples`.
+
+    It is parsed as a whole, so a packed one may unpack to an eighth of what one in another format may; see
+    `text_blocks.pieces`.
+    """
     rdflib = _rdflib(path)
     stem = re.sub(r"\.ttl(\.gz)?$", "", path.name, flags=re.IGNORECASE)
     numbers: dict[Any, int] = {}
@@ -93,7 +97,7 @@ def read_turtle(
             return self
 
     text, number = [], 1
-    for block in blocks(path):
+    for block in blocks(path, whole=True):
         text.append(decoded(block, path, number))
         number += block.count(b"\n")
     try:

@@ -16,12 +16,12 @@ import numpy as np
 
 from kgtuner.errors import DataError
 from kgtuner.graph.columns import ROLES, Columns, cannot_tell, choose_columns, is_header
+from kgtuner.graph.parquet import name_batches
 from kgtuner.graph.reading import Vocabulary, read_file
-from kgtuner.graph.text_blocks import largest_unpacked, lines, pieces, shown
+from kgtuner.graph.text_blocks import lines, pieces, shown
 from kgtuner.types import Triples
 
 ROWS = 10_000  # rows at a time; more would keep the garbage collector busy
-BYTES_A_ROW = 24  # three ids
 
 
 def read_csv(path: Path, entities: Vocabulary, relations: Vocabulary, columns: Columns = None) -> Triples:
@@ -63,7 +63,8 @@ def read_parquet(path: Path, entities: Vocabulary, relations: Vocabulary, column
     """(n, 3) triples of a Parquet file, whose columns of text or whole numbers are chosen as in `read_csv`.
 
     Raises:
-        DataError: if pyarrow is not installed, or the file is no Parquet file; with the row of a missing name.
+        DataError: if pyarrow is not installed, or the file is no Parquet file; with the row of a missing name;
+            for a file that would not fit into memory, and for a name that is too long (see `parquet`).
     """
     try:
         import pyarrow as pa
@@ -75,29 +76,22 @@ def read_parquet(path: Path, entities: Vocabulary, relations: Vocabulary, column
     parts: list[Triples] = []
     try:
         packed = path.suffix.lower() == ".gz"
-        with pq.ParquetFile(pa.BufferReader(b"".join(pieces(path))) if packed else path) as file:
-            if (
-                file.metadata.num_rows * BYTES_A_ROW > largest_unpacked()
-            ):  # a few bytes can stand for many rows
-                raise DataError(
-                    f"{path.name} has {file.metadata.num_rows:,} rows, more than half of the free memory holds"
-                )
-            names = file.schema_arrow.names
-            where, has_header = choose_columns(names, columns, path.name)
-            if not has_header and columns is None:
-                raise DataError(cannot_tell(path.name, names))
-            chosen = [file.schema_arrow.field(place) for place in where]
-            for field in chosen:
-                _check_type(field, pa, path)
-            row = 1
-            for batch in file.iter_batches(batch_size=ROWS, columns=[field.name for field in chosen]):
-                named = [[_text(v) for v in batch.column(field.name).to_pylist()] for field in chosen]
-                for role, column in zip(ROLES, named, strict=True):
-                    if not all(column):
-                        bad = row + column.index("")
-                        raise DataError(f"{path.name} row {bad}: the {role} is empty; expected a name")
-                parts.append(_encode(named[0], named[1], named[2], entities, relations))
-                row += len(batch)
+        source = pa.BufferReader(b"".join(pieces(path, whole=True))) if packed else path
+        schema = pq.read_schema(source)
+        where, has_header = choose_columns(schema.names, columns, path.name)
+        if not has_header and columns is None:
+            raise DataError(cannot_tell(path.name, schema.names))
+        chosen = [schema.field(place) for place in where]
+        for field in chosen:
+            _check_type(field, pa, path)
+        row = 1
+        for named in name_batches(source, [field.name for field in chosen], path):
+            for role, column in zip(ROLES, named, strict=True):
+                if not all(column):
+                    bad = row + column.index("")
+                    raise DataError(f"{path.name} row {bad}: the {role} is empty; expected a name")
+            parts.append(_encode(named[0], named[1], named[2], entities, relations))
+            row += len(named[0])
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"{path.name} is not a readable Parquet file: {str(error).splitlines()[0]}") from None
     if not parts:
@@ -204,7 +198,3 @@ def _check_type(field: Any, pa: Any, path: Path) -> None:
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
         raise DataError(f"{path.name}: column {field.name!r} holds {kind}, expected text or whole numbers")
-
-
-def _text(value: Any) -> str:
-    return "" if value is None else str(value)

@@ -16,6 +16,8 @@ BLOCK_BYTES = 8_000_000
 LONGEST_LINE = 1_000_000  # bytes; three names of a knowledge graph have dozens
 MEMORY_SHARE = 0.5
 """A packed file may unpack to this share of the memory that is free, so that a gzip bomb ends in a sentence."""
+WHOLE = 8
+"""What is taken as a whole may unpack to this fraction of that: Turtle in memory is several times its text."""
 
 SHOWN_CHARACTERS = 80  # of a bad line, in a message
 
@@ -27,21 +29,28 @@ def largest_unpacked() -> int:
     return int(psutil.virtual_memory().available * MEMORY_SHARE)
 
 
-def pieces(path: Path) -> Iterator[bytes]:
+def pieces(path: Path, *, whole: bool = False) -> Iterator[bytes]:
     """The bytes of a file in blocks, unpacked where its name ends in .gz.
 
+    Args:
+        path: the file.
+        whole: whether the caller keeps all of it, and so may have only an eighth (`WHOLE`) of what one that
+            lets go of each block may.
+
     Raises:
-        DataError: if it cannot be read, is damaged, or unpacks to more than `largest_unpacked`.
+        DataError: if it cannot be read, is damaged, or unpacks to more than `largest_unpacked`, of which a caller
+            that takes it as a whole has an eighth.
     """
     packed = path.suffix.lower() == ".gz"
-    limit, size = largest_unpacked() if packed else 0, 0
+    limit, size = largest_unpacked() // (WHOLE if whole else 1) if packed else 0, 0
+    share = "a sixteenth" if whole else "half"
     try:
         with cast(IO[bytes], gzip.open(path, "rb")) if packed else path.open("rb") as file:
             while piece := file.read(BLOCK_BYTES):
                 size += len(piece)
                 if packed and size > limit:
                     raise DataError(
-                        f"{path.name} unpacks to more than {limit:,} bytes, half of the memory that is free: "
+                        f"{path.name} unpacks to more than {limit:,} bytes, {share} of the memory that is free: "
                         "unpack it where there is room, or make it smaller"
                     )
                 yield piece
@@ -49,20 +58,24 @@ def pieces(path: Path) -> Iterator[bytes]:
         raise DataError(f"cannot read {path}: {error}") from error
 
 
-def blocks(path: Path) -> Iterator[bytes]:
+def blocks(path: Path, *, whole: bool = False) -> Iterator[bytes]:
     """The file in pieces of whole lines, each ending in LF, line ends made LF, without a byte order mark.
+
+    Args:
+        path: the file.
+        whole: as for `pieces`.
 
     Raises:
         DataError: as `pieces`, and for a line of more than `LONGEST_LINE` bytes.
     """
     rest = b""
     first, line = True, 1
-    for piece in pieces(path):
+    for piece in pieces(path, whole=whole):
         if first:
             piece, first = piece.removeprefix(b"\xef\xbb\xbf"), False
-        whole, newline, tail = piece.rpartition(b"\n")
+        complete, newline, tail = piece.rpartition(b"\n")
         if newline:
-            block = (rest + whole + newline).replace(b"\r\n", b"\n")
+            block = (rest + complete + newline).replace(b"\r\n", b"\n")
             _check_lengths(block, path, line)
             yield block
             line += block.count(b"\n")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from kgtuner.errors import DataError
+from kgtuner.errors import ConfigError, DataError
 from kgtuner.files import replacing
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.prediction.cells import to_cell
@@ -23,6 +24,17 @@ Columns = dict[str, npt.NDArray[Any]]
 """Columns of equal length by name. Ids of `head`, `relation` and `tail` become names on the way to disk."""
 
 Write = Callable[[Columns], None]
+
+
+def check_apart(source: Path, target: Path) -> None:
+    """Refuse to write over the file that is read, by whatever paths the two are given.
+
+    Raises:
+        ConfigError: if both are the same file.
+    """
+    same = os.path.realpath(source) == os.path.realpath(target)
+    if same or (os.path.exists(source) and os.path.exists(target) and os.path.samefile(source, target)):
+        raise ConfigError(f"{target} is the file that is read; give the output another name")
 
 
 @contextmanager

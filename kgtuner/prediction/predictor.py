@@ -13,7 +13,7 @@ from kgtuner.errors import ConfigError, DataError, RunError
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import Model
 from kgtuner.prediction import asking
-from kgtuner.prediction.answer_files import writing
+from kgtuner.prediction.answer_files import check_apart, writing
 from kgtuner.prediction.answers import (
     KNOWN,
     Answers,
@@ -152,7 +152,8 @@ class LinkPredictor:
             Counts: questions, answers, and unanswered questions, those without a new answer.
 
         Raises:
-            ConfigError: for k below 1, an unknown `known`, a prior outside (0, 1), or another file ending.
+            ConfigError: for k below 1, an unknown `known`, a prior outside (0, 1), another file ending, or
+                `answers` that would replace the questions.
             DataError: with file and line for a row that is no question or has an unknown name.
             Diverged: if a score is not finite.
             RunError: when the file cannot be written.
@@ -160,6 +161,7 @@ class LinkPredictor:
         _check(k, known)
         _check_prior(prior)
         source, target = Path(questions), Path(answers)
+        check_apart(source, target)
         counts = {"questions": 0, "answers": 0, "unanswered": 0}
         with writing(target, self.graph) as write:
             ids = read_questions(source, self.graph)
@@ -251,6 +253,8 @@ class LinkPredictor:
         Raises:
             ConfigError, DataError, Diverged, RunError: as `predict_file`.
         """
+        if verdicts is not None:
+            check_apart(Path(triples), Path(verdicts))
         ids = read_triples(Path(triples), self.graph)
         columns = self._verdicts(ids, self.calibration.thresholds)
         counts = {"triples": len(ids), "true": int(columns["label"].sum())}

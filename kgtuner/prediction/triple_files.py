@@ -11,6 +11,8 @@ import numpy as np
 
 from kgtuner.errors import ConfigError, DataError
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.graph.parquet import name_batches
+from kgtuner.graph.text_blocks import shown
 from kgtuner.prediction.cells import from_cell
 from kgtuner.registry import unknown
 from kgtuner.types import Triples
@@ -22,7 +24,7 @@ OPEN = -1
 
 BATCH = 100_000
 SHOWN = 80
-"""Characters of a bad value in a message."""
+"""Characters of bad cells in a message."""
 
 Row = tuple[str, str, str, str]
 """Where it stands ("line 3"), head, relation, tail; an empty name is one that is asked for."""
@@ -109,7 +111,8 @@ def _find(name: str, find: Callable[[str], int], where: str, column: str, spelle
     try:
         return find(name)
     except DataError as error:
-        raise DataError(f"{where}, {column}: {error}") from None
+        sentence = str(error).replace(repr(name), shown(name))
+        raise DataError(f"{where}, {column}: {sentence}") from None
 
 
 def _complaint(names: Sequence[str], open_names: int | None) -> str:
@@ -140,9 +143,9 @@ def _text_rows(path: Path, kind: str) -> Iterator[Row]:
                     places, width = _places(cells, f"{path.name} line {line}"), len(cells)
                     continue
                 if len(cells) != width:
-                    shown = repr(cells)[:SHOWN]
+                    some = repr(cells)[:SHOWN]
                     raise DataError(
-                        f"{path.name} line {line}: expected {width} fields, got {len(cells)}: {shown}"
+                        f"{path.name} line {line}: expected {width} fields, got {len(cells)}: {some}"
                     )
                 head, relation, tail = (cells[place] for place in places)
                 yield f"line {line}", head, relation, tail
@@ -160,28 +163,26 @@ def _parquet_rows(path: Path) -> Iterator[Row]:
     import pyarrow as pa
 
     try:
-        with parquet.ParquetFile(path) as file:
-            _places(file.schema_arrow.names, path.name)
-            row = 0
-            for batch in file.iter_batches(BATCH, columns=list(COLUMNS)):
-                lists = [_texts(batch.column(name), path.name, name) for name in COLUMNS]
-                for head, relation, tail in zip(*lists, strict=True):
-                    row += 1
-                    yield f"row {row}", head or "", relation or "", tail or ""
+        schema = parquet.read_schema(path)
+        _places(schema.names, path.name)
+        for name in COLUMNS:
+            _check_type(schema.field(name).type, path.name, name)
+        row = 0
+        for named in name_batches(path, COLUMNS, path):
+            for head, relation, tail in zip(*named, strict=True):
+                row += 1
+                yield f"row {row}", head, relation, tail
     except (pa.ArrowException, OSError) as error:
         raise DataError(f"cannot read {path}: {str(error).splitlines()[0]}") from None
 
 
-def _texts(column: Any, file: str, name: str) -> list[str | None]:
+def _check_type(column: Any, file: str, name: str) -> None:
     import pyarrow as pa
 
-    kind = column.type.value_type if pa.types.is_dictionary(column.type) else column.type
-    if pa.types.is_null(kind):
-        return [None] * len(column)
-    if not (pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)):
+    kind = column.value_type if pa.types.is_dictionary(column) else column
+    text = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    if not (pa.types.is_null(kind) or any(is_kind(kind) for is_kind in text)):
         raise DataError(f"{file}: the column {name} must hold text, got {kind}")
-    texts: list[str | None] = column.to_pylist()
-    return texts
 
 
 def _places(names: Sequence[str], where: str) -> list[int]:
@@ -189,6 +190,6 @@ def _places(names: Sequence[str], where: str) -> list[int]:
     for column in COLUMNS:
         if list(names).count(column) != 1:
             count = "no" if column not in names else "more than one"
-            shown = ", ".join(map(repr, names))[:SHOWN]
-            raise DataError(f"{where}: {count} column {column!r} among the columns {shown}")
+            some = ", ".join(map(repr, names))[:SHOWN]
+            raise DataError(f"{where}: {count} column {column!r} among the columns {some}")
     return [list(names).index(column) for column in COLUMNS]

@@ -198,7 +198,7 @@ def test_more_rows_than_the_memory_holds_are_refused(tmp_path: Path, monkeypatch
     pd.DataFrame({"head": ["a"] * 9, "relation": ["r"] * 9, "tail": ["b"] * 9}).to_parquet(
         tmp_path / "f.parquet"
     )
-    monkeypatch.setattr(tabular, "largest_unpacked", lambda: 100)
+    monkeypatch.setattr("kgtuner.graph.parquet.largest_unpacked", lambda: 100)
     with pytest.raises(DataError, match="f.parquet has 9 rows, more than half of the free memory holds"):
         named(tmp_path / "f.parquet")
 

@@ -325,6 +325,22 @@ def test_a_file_is_answered_as_a_batch_in_the_order_of_its_rows(
     np.testing.assert_allclose(predictor.score(triples), frame["score"])  # DistMult: the same from both sides
 
 
+@pytest.mark.parametrize("output", ["q.csv", "folder/../q.csv", "link.csv"])
+def test_what_is_read_is_not_written_over(predictor: LinkPredictor, tmp_path: Path, output: str) -> None:
+    (tmp_path / "folder").mkdir()
+    questions, triples = "head,relation,tail\na,likes,\n", "head,relation,tail\na,likes,b\n"
+    path = tmp_path / "q.csv"
+    (tmp_path / "link.csv").symlink_to(path)
+    path.write_text(questions)
+    with pytest.raises(ConfigError, match=r"\.csv is the file that is read; give the output"):
+        predictor.predict_file(path, tmp_path / output)
+    assert path.read_text() == questions
+    path.write_text(triples)
+    with pytest.raises(ConfigError, match="is the file that is read"):
+        predictor.classify_file(path, tmp_path / output)
+    assert path.read_text() == triples
+
+
 def test_questions_without_a_new_answer_are_counted(predictor: LinkPredictor, tmp_path: Path) -> None:
     (tmp_path / "q.csv").write_text("head,relation,tail\nb,,a\na,likes,\n")
     counts = predictor.predict_file(tmp_path / "q.csv", tmp_path / "a.csv", 1)

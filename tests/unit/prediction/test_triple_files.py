@@ -70,6 +70,26 @@ def test_a_parquet_file_is_told_apart_by_row_and_column(graph: KnowledgeGraph, t
         read_questions(path, graph)
 
 
+def test_a_long_name_in_parquet_is_refused_before_it_stands_in_every_row(
+    graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    pa = pytest.importorskip("pyarrow")
+    from pyarrow import parquet
+
+    columns = {"head": ["x" * 1_000_001] * 300, "relation": ["in"] * 300, "tail": [""] * 300}
+    parquet.write_table(pa.table(columns), tmp_path / "q.parquet", compression="zstd")
+    assert (tmp_path / "q.parquet").stat().st_size < 10_000
+    with pytest.raises(DataError, match=r"^q.parquet rows 1 on: a name of 1,000,001 bytes in column 'head'"):
+        read_questions(tmp_path / "q.parquet", graph)
+
+
+def test_a_long_name_is_cut_in_a_message(graph: KnowledgeGraph, tmp_path: Path) -> None:
+    path = written(tmp_path, "t.txt", "y" * 100_000 + "\tin\tGermany\n")
+    with pytest.raises(DataError) as caught:
+        read_triples(path, graph)
+    assert str(caught.value) == f"t.txt line 1, head: unknown entity '{'y' * 80}…' in graph."
+
+
 def test_names_come_back_from_spreadsheet_cells(graph: KnowledgeGraph, tmp_path: Path) -> None:
     text = "head,relation,tail\n'=SUM(1),in,''s-Hertogenbosch\n=SUM(1),in,'s-Hertogenbosch\n\"two\nlines\",in,Berlin\n"
     assert read_triples(written(tmp_path, "t.csv", text), graph).tolist() == [[2, 0, 3], [2, 0, 3], [4, 0, 0]]
