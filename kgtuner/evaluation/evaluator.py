@@ -58,6 +58,21 @@ class Evaluation:
             "by_category": {name: metrics.to_mapping() for name, metrics in self.by_category.items()},
         }
 
+    def _repr_html_(self) -> str:
+        from html import escape
+
+        parts = {"both directions": self.overall}
+        parts |= {{"tail": "tails", "head": "heads"}.get(k, k): part for k, part in self.by_direction.items()}
+        head = "".join(f"<th>{escape(part)}</th>" for part in parts)
+        rows = "".join(
+            f"<tr><th>{name}</th>{''.join(f'<td>{getattr(part, name):,.4g}</td>' for part in parts.values())}</tr>"
+            for name in ("mrr", "hits_at_1", "hits_at_3", "hits_at_10", "mean_rank", "count")
+        )
+        return (
+            f"<p><b>{escape(self.split)}</b>, filtered metrics</p>"
+            f"<table><thead><tr><th></th>{head}</tr></thead><tbody>{rows}</tbody></table>"
+        )
+
 
 def evaluate_split(model: Model, graph: KnowledgeGraph, split: Split) -> Evaluation:
     """Rank all triples of a split, in both directions, against all entities; known triples do not compete."""

@@ -2,10 +2,11 @@
 
 Both come from Optuna. PED-ANOVA asks which hyper-parameters the best trials share, and knows that one may not
 apply everywhere; fANOVA asks how much of the variance of the metric one explains alone, by a random forest, and
-knows complete tables only: each hyper-parameter is judged among the trials to which it applies.
+knows complete tables only: each hyper-parameter is judged among the trials to which it applies, and what it explains
+there counts by the part that these trials have in the variance of all.
 
-Sources: Watanabe et al. (2023), https://arxiv.org/abs/2304.10255; Hutter et al. (2014),
-https://proceedings.mlr.press/v32/hutter14.html
+Sources: Watanabe et al. (2023), https://arxiv.org/abs/2304.10255, with conditions https://arxiv.org/abs/2601.20800;
+Hutter et al. (2014), https://proceedings.mlr.press/v32/hutter14.html
 """
 
 from __future__ import annotations
@@ -108,8 +109,8 @@ def importance_sentence(table: pd.DataFrame, n_trials: int) -> str:
     left_out = f" Applies to fewer than {LEAST} trials and is left out: {', '.join(rare)}." if rare else ""
     few = f" With {n_trials} trials this is a rough picture." if n_trials < 40 else ""
     return (
-        "PED-ANOVA: what the best trials share. fANOVA: how much of the variance one hyper-parameter explains "
-        f"alone, among the trials to which it applies.{few}{left_out}"
+        "PED-ANOVA: what the best trials share. fANOVA: how much of the variance of all trials one hyper-parameter "
+        f"explains alone, through the trials to which it applies.{few}{left_out}"
     )
 
 
@@ -136,11 +137,17 @@ def _ped_anova(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
 
 
 def _fanova(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
+    """The fraction of the variance of all trials that each hyper-parameter explains alone; NaN where it is not known.
+
+    A forest says which fraction of the variance in its own group one explains. The group's part in the variance of all
+    is n_g var_g / (n var): without it, what moves few trials by little would count as much as what moves all.
+    """
     from optuna.importance import FanovaImportanceEvaluator
 
     if len(rows) > FOREST_TRIALS:
         rows = rows.sample(FOREST_TRIALS, random_state=0)
     found = dict.fromkeys(names, float("nan"))
+    total = _squares(rows["value"])
     groups: dict[tuple[bool, ...], list[str]] = {}
     for name in names:  # those that apply to the same trials are judged by one forest
         groups.setdefault(tuple(rows[name].notna().tolist()), []).append(name)
@@ -155,8 +162,15 @@ def _fanova(rows: pd.DataFrame, names: Sequence[str]) -> dict[str, float]:
             if not complete:
                 continue
             values = evaluator.evaluate(_study(part, complete), params=complete)
-        found |= {name: values[name] for name in members if name in values}
+        part_of_all = _squares(part["value"]) / total
+        found |= {name: part_of_all * values[name] for name in members if name in values}
     return found
+
+
+def _squares(values: pd.Series) -> float:
+    """n times the variance."""
+    numbers = values.astype(float).to_numpy()
+    return float(((numbers - numbers.mean()) ** 2).sum())
 
 
 def _study(rows: pd.DataFrame, names: Sequence[str]) -> optuna.Study:

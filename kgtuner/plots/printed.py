@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from kgtuner.errors import ConfigError, RunError
 from kgtuner.plots import curves, effects, history, importance, parallel, relations, spending, transfer
-from kgtuner.plots.style import measured, varied
+from kgtuner.plots.style import measured, of_equal_time, varied
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -66,7 +66,7 @@ def save_figures(
     if len(pairs) >= 2:
         written += _save(folder, "transfer", (3.6, 3.4), lambda a: transfer.draw_transfer(a, pairs, metric))
     for stage, table in importance_tables.items():
-        n = len(measured(trials, stage))
+        n = len(of_equal_time(measured(trials, stage)))
         if len(table):
             size = (5.5, 0.8 + 0.35 * len(table))
             written += _save(folder, f"importance-{stage}", size, _of(importance.draw_importance, table, n))

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
     from kgtuner.prediction import LinkPredictor
+    from kgtuner.tuning.run_folder import RunFolder
 
 STAGES = ("subgraph", "full")
 
@@ -108,6 +109,49 @@ class TuneResult:
         from kgtuner.plots.parallel import parallel_figure
 
         return parallel_figure(self.trials, self.metric, self._stage(stage))
+
+    def plot_transfer(self) -> go.Figure:
+        """Configurations trained on both graphs: what the subgraph said against what the full graph said.
+
+        Raises:
+            RunError: when the run folder is gone; so do the other plots that need more than the table of trials.
+        """
+        from kgtuner.plots.transfer import transfer_figure
+        from kgtuner.tuning.evidence import pairs_of, stored_trials
+
+        return transfer_figure(pairs_of(stored_trials(self._folder())), self.metric)
+
+    def plot_curves(self, stage: str | None = None) -> go.Figure:
+        """Validation over the seconds of a training, the best of a stage in colour."""
+        from kgtuner.plots.curves import curves_figure
+        from kgtuner.tuning.evidence import curves_of, stored_trials
+
+        stage = self._stage(stage)
+        return curves_figure(curves_of(stored_trials(self._folder())[stage]), self.metric)
+
+    def plot_relations(self) -> go.Figure:
+        """Test MRR of the most frequent relations."""
+        from kgtuner.graph.knowledge_graph import KnowledgeGraph
+        from kgtuner.plots.relations import relations_figure
+        from kgtuner.tuning.evidence import relations_of
+
+        graph = KnowledgeGraph.load(self._folder().graph, verify=False)
+        table = relations_of(graph, None if self.test is None else self.test.to_mapping())
+        shown = ["".join(c if c.isprintable() else "?" for c in name) for name in table["name"]]
+        return relations_figure(table.assign(name=shown))
+
+    def plot_spending(self) -> go.Figure:
+        """What the time of each stage was for."""
+        from kgtuner.plots.spending import spending_figure
+        from kgtuner.tuning.evidence import spent_of, stored_trials
+
+        seconds = {stage["stage"]: float(stage["seconds"]) for stage in self.stages}
+        return spending_figure(spent_of(stored_trials(self._folder()), seconds, self.seconds))
+
+    def _folder(self) -> RunFolder:
+        from kgtuner.tuning.run_folder import RunFolder
+
+        return RunFolder(self.output)
 
     def _stage(self, stage: str | None) -> str:
         if stage is not None and stage not in STAGES:

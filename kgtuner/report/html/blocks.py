@@ -71,6 +71,7 @@ def table(
     filters: Sequence[int] = (),
     limit: int | None = None,
     label: str = "",
+    memory: str = "",
     marks: Sequence[str] = (),
 ) -> Block:
     """Cells are texts, numbers or None.
@@ -81,11 +82,13 @@ def table(
         filters: columns with a choice of their values above the table, beside a search in all of it.
         limit: rows that are shown at first.
         label: what the table is, for those who cannot see it.
+        memory: under which the page remembers what a reader sorted and filtered: a table with other rows needs another.
         marks: for each row a class: "best", "failed", "default" or "".
     """
     return {
         "type": "table", "columns": list(columns), "rows": [[cell(c) for c in row] for row in rows],
-        "sortable": sortable, "filters": list(filters), "limit": limit, "label": label, "marks": list(marks),
+        "sortable": sortable, "filters": list(filters), "limit": limit, "label": label, "memory": memory,
+        "marks": list(marks),
     }  # fmt: skip
 
 

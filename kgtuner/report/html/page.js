@@ -125,10 +125,12 @@ function buildExamples(block) {
 // ---------------------------------------------------------------- tables
 
 function buildTable(block) {
-  const key = "table:" + block.label + ":" + tables++;
+  const key = ["table", block.memory, block.label, tables++].join(":");
   const state = Object.assign({ column: -1, down: false, search: "", chosen: {}, limit: block.limit || Infinity },
     JSON.parse(block.sortable ? memory.get(key) || "{}" : "{}"));
   if (state.limit === null) state.limit = Infinity;
+  const choices = Object.fromEntries(block.filters.map((c) => [c, [...new Set(block.rows.map((row) => String(row[c])))].sort()]));
+  for (const [c, value] of Object.entries(state.chosen)) if (!choices[c] || !choices[c].includes(value)) delete state.chosen[c]; // gone since
   const texts = block.filters.length ? block.rows.map((row) => row.map((cell, i) => shown(cell, block.columns[i])).join("\u0000").toLowerCase()) : [];
   const body = element("tbody");
   const heads = block.columns.map((column, i) => element("th", { class: column.kind, scope: "col", title: column.hint || null },
@@ -178,10 +180,9 @@ function buildTable(block) {
     search.value = state.search;
     controls.push(search);
     for (const c of block.filters) {
-      const values = [...new Set(block.rows.map((row) => String(row[c])))].sort();
       const select = element("select", { "aria-label": block.columns[c].title, onchange: () => { state.chosen[c] = select.value; fill(); } },
-        element("option", { value: "", text: "every " + block.columns[c].title }), ...values.map((value) => element("option", { value, text: `${block.columns[c].title} ${value}` })));
-      select.value = values.includes(state.chosen[c]) ? state.chosen[c] : "";
+        element("option", { value: "", text: "every " + block.columns[c].title }), ...choices[c].map((value) => element("option", { value, text: `${block.columns[c].title} ${value}` })));
+      select.value = state.chosen[c] || "";
       controls.push(select);
     }
     controls.push(count);

@@ -13,26 +13,22 @@ from optuna.trial import FrozenTrial
 
 from kgtuner.defaults import default_config
 from kgtuner.errors import KGTunerError, RunError
-from kgtuner.execution.storage import REASON, RESULT, TrialStore, value_of
+from kgtuner.execution.storage import RESULT, TrialStore
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
-from kgtuner.graph.statistics import relation_categories
 from kgtuner.plots.importance import importances
 from kgtuner.report.html.examples import RelationExamples, relation_examples
 from kgtuner.report.html.published import Published, published_for
+from kgtuner.tuning.evidence import curves_of, pairs_of, relations_of, spent_of, stored_trials
 from kgtuner.tuning.loading import load_predictor
 from kgtuner.tuning.result import STAGES, best_trial, stage_summaries, trial_table
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import AGAIN, DEFAULT, found_config
 from kgtuner.tuning.settings import TuneSettings
-from kgtuner.tuning.trials import UNSAID
-from kgtuner.types import INTERRUPTED
 
 if TYPE_CHECKING:
     import pandas as pd
 
 State = Literal["finished", "interrupted", "running", "unfinished"]
-CURVES = 46
-"""Learning curves of a stage that are read, the best ones."""
 
 
 @dataclass(frozen=True)
@@ -69,6 +65,7 @@ class RunReport:
         valid, test: metrics of the best; test also by_relation and by_category. None where there are none.
         default_valid, default_test: the same of the default configuration's own trial.
         default_seconds: how long that one trained.
+        default_flat: the default configuration of the best's model by dotted name, of its own trial where it has one.
         published: what others reached on test.
         trials: as `TuneResult.trials`, and `message` (why a trial failed, in a sentence).
         pairs: configurations that were trained on both graphs: subgraph, full (values), subgraph_trial,
@@ -95,6 +92,7 @@ class RunReport:
     default_valid: Mapping[str, Any] | None
     default_test: Mapping[str, Any] | None
     default_seconds: float | None
+    default_flat: dict[str, Any] | None
     published: list[Published]
     trials: pd.DataFrame
     pairs: pd.DataFrame
@@ -139,11 +137,7 @@ def read_run(path: str | Path, *, with_examples: bool = True) -> RunReport:
     stored: dict[str, list[FrozenTrial]] = {stage: [] for stage in STAGES}
     table, stages = _no_trials(), []
     if folder.study.exists():
-        store = TrialStore(folder.study)
-        try:
-            stored = {stage: store.trials(stage) for stage in STAGES}
-        finally:
-            store.close()
+        stored = stored_trials(folder)
         once = cast(TrialStore, _Read(stored))
         table = trial_table(once)
         stages = stage_summaries(once, progress.get("stage_seconds", {}))
@@ -152,7 +146,7 @@ def read_run(path: str | Path, *, with_examples: bool = True) -> RunReport:
     best = _best(chosen, stored)
     default = best_trial([t for t in stored["full"] if DEFAULT in t.user_attrs])
     test = None if results is None else results.get("test")
-    relations = _relations(graph, test)
+    relations = relations_of(graph, test)
     notes: list[str] = []
     examples: list[RelationExamples] = []
     if with_examples and len(relations) and folder.best_model.exists():
@@ -183,14 +177,15 @@ def read_run(path: str | Path, *, with_examples: bool = True) -> RunReport:
         default_valid=None if default is None else default.user_attrs[RESULT]["valid"],
         default_test=None if results is None else results.get("default_test"),
         default_seconds=None if default is None else float(default.user_attrs[RESULT]["seconds"]),
+        default_flat=None if best is None else _default_flat(str(model), stored["full"]),
         published=published_for(graph, model),
         trials=table,
-        pairs=_pairs(stored),
+        pairs=pairs_of(stored),
         importances={stage: importances(table, stage) for stage in STAGES if stored[stage]},
-        curves={stage: _curves(trials) for stage, trials in stored.items() if trials},
+        curves={stage: curves_of(trials) for stage, trials in stored.items() if trials},
         relations=relations,
         examples=examples,
-        spent=_spent(stored, progress.get("stage_seconds", {}), seconds),
+        spent=spent_of(stored, progress.get("stage_seconds", {}), seconds),
         stages=stages,
         seconds=seconds,
         stopped_by=None if results is None else results.get("stopped_by"),
@@ -262,112 +257,7 @@ def _best(chosen: FrozenTrial | None, stored: Mapping[str, list[FrozenTrial]]) -
     )
 
 
-def _relations(graph: KnowledgeGraph, test: Mapping[str, Any] | None) -> pd.DataFrame:
-    import numpy as np
-    import pandas as pd
-
-    columns = ["name", "category", "count", "mrr", "hits_at_1", "hits_at_10", "train"]
-    if test is None:
-        return pd.DataFrame(columns=columns)
-    ids = {str(name): i for i, name in enumerate(graph.relations)}
-    categories = relation_categories(graph)
-    train = np.bincount(graph.train[:, 1], minlength=graph.n_relations)
-    rows = [
-        (name, str(categories[ids[name]]), m["count"], m["mrr"], m["hits_at_1"], m["hits_at_10"], int(train[ids[name]]))
-        for name, m in test["by_relation"].items()
-        if name in ids
-    ]  # fmt: skip
-    return pd.DataFrame(rows, columns=columns)
-
-
-def _pairs(stored: Mapping[str, list[FrozenTrial]]) -> pd.DataFrame:
-    """Configurations with a value on both graphs; on the full graph the first training, which all have alike."""
-    import pandas as pd
-
-    small = [t for t in stored["subgraph"] if value_of(t) is not None]
-    rows = []
-    for trial in stored["full"]:
-        if value_of(trial) is None or AGAIN in trial.user_attrs:
-            continue
-        name = trial.user_attrs.get(DEFAULT)
-        same = _default_of(small, str(name)) if name else [t for t in small if t.params == trial.params]
-        if same:
-            rows.append((value_of(same[0]), value_of(trial), same[0].number, trial.number, bool(name)))
-    return pd.DataFrame(rows, columns=["subgraph", "full", "subgraph_trial", "full_trial", "default"])
-
-
-def _default_of(trials: list[FrozenTrial], model: str) -> list[FrozenTrial]:
-    """The trial on the subgraph that stands for a model's default configuration, at the subgraph's own sizes."""
-    wanted = UNSAID | default_config(model).flat()
-    sizes = ("model.dimension", "training.batch_size")
-    return [
-        t
-        for t in trials
-        if t.params.get("model.name") == model
-        and all(wanted.get(name) == value for name, value in t.params.items() if name not in sizes)
-    ]
-
-
-def _curves(trials: list[FrozenTrial]) -> list[dict[str, Any]]:
-    """The learning curves of the best trainings, each once: one that went on includes what it went on from."""
-    went_on = {t.user_attrs[AGAIN] for t in trials if AGAIN in t.user_attrs and value_of(t) is not None}
-    done = [t for t in trials if value_of(t) is not None and t.number not in went_on]
-    done = sorted(done, key=lambda t: -(value_of(t) or 0.0))[:CURVES]
-    return [
-        {
-            "number": t.number,
-            "value": value_of(t),
-            "default": DEFAULT in t.user_attrs,
-            **{key: [point[key] for point in t.user_attrs[RESULT]["curve"]] for key in ("seconds", "metric")},
-            "steps": [point["step"] for point in t.user_attrs[RESULT]["curve"]],
-        }
-        for t in done
-    ]
-
-
-def _spent(
-    stored: Mapping[str, list[FrozenTrial]], stage_seconds: Mapping[str, float], seconds: float
-) -> pd.DataFrame:
-    """What the time of each stage was for; of a training that went on only what came on top."""
-    import pandas as pd
-
-    from kgtuner.tuning.events import STAGE_TITLES
-
-    rows: list[tuple[str, str, float]] = []
-    for stage, trials in stored.items():
-        training = validation = failed = cut = 0.0
-        for trial in trials:
-            result = trial.user_attrs.get(RESULT)
-            if result is None:
-                lasted = trial.duration.total_seconds() if trial.duration is not None else 0.0
-                if trial.user_attrs.get(INTERRUPTED):
-                    cut += lasted
-                elif REASON in trial.user_attrs:
-                    failed += lasted
-                continue
-            before = (
-                trials[trial.user_attrs[AGAIN]].user_attrs.get(RESULT, {})
-                if AGAIN in trial.user_attrs
-                else {}
-            )
-            new = max(0.0, result["seconds"] - before.get("seconds", 0.0))
-            trained = min(new, max(0.0, result["training_seconds"] - before.get("training_seconds", 0.0)))
-            training += trained
-            validation += new - trained + result.get("valid_seconds", 0.0)
-        if not trials and stage not in stage_seconds:
-            continue
-        title = STAGE_TITLES[stage]  # type: ignore[index]
-        used = float(stage_seconds.get(stage, 0.0))
-        rest = max(
-            0.0, used - training - validation - failed
-        )  # what was cut off is not counted by the budget's clock
-        rows += [
-            (title, "training", training),
-            (title, "validation", validation),
-            (title, "failed trials", failed),
-            (title, "interrupted trials", cut),
-            (title, "proposing, starting, stopping", rest),
-        ]
-    if rows:
-        rows.append(("around them", "preparation, test", max(0.0, seconds - sum(stage_seconds.values()))))
-    return pd.DataFrame(rows, columns=["part", "what", "seconds"])
+def _default_flat(model: str, trials: list[FrozenTrial]) -> dict[str, Any]:
+    """A model's default configuration as it was trained on the full graph, or as it would be."""
+    own = best_trial([t for t in trials if t.user_attrs.get(DEFAULT) == model])
+    return (default_config(model) if own is None else found_config(own)).flat()

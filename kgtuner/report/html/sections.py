@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kgtuner.plots.curves import curves_figure
 from kgtuner.plots.effects import LEAST, effect_figure, effect_rows
 from kgtuner.plots.history import history_figure
-from kgtuner.plots.importance import importance_figure, importance_sentence
+from kgtuner.plots.importance import importance_figure, importance_sentence, judged
 from kgtuner.plots.parallel import parallel_figure
 from kgtuner.plots.relations import SHOWN, relations_figure
 from kgtuner.plots.spending import spending_figure
@@ -29,9 +29,10 @@ from kgtuner.report.html.blocks import (
     text,
 )
 from kgtuner.report.html.reading import RunReport
-from kgtuner.report.text import metric_title, metric_value, printable
+from kgtuner.report.text import metric_title, metric_value, printable, setting
 from kgtuner.tuning.budget import format_seconds
 from kgtuner.tuning.result import STAGES
+from kgtuner.tuning.trials import UNSAID
 
 REPORTED = ("mrr", "hits_at_1", "hits_at_3", "hits_at_10", "mean_rank")
 CATEGORIES = ("1-1", "1-N", "N-1", "N-N")
@@ -44,6 +45,8 @@ STATES = {
 STAGE_NAMES = {"subgraph": "Stage 1, subgraph", "full": "Stage 2, full graph"}
 ROWS = 20
 """Trials that the table shows at first."""
+NOTABLE, NAMED = 0.05, 3
+"""Share of the importance from which a difference to the default is named, and how many are."""
 EFFECTS = 12
 """Hyper-parameters of a stage whose effect is drawn, the most important ones."""
 
@@ -89,6 +92,7 @@ def answer(report: RunReport) -> Block:
             ("time", format_seconds(report.seconds), f"budget {report.settings.budget}"),
         ),
         _metrics(report, where),
+        *_why(report),
         code(best.yaml, "Best configuration (best.yaml)"),
     ]
     blocks += [text(note, quiet=True) for note in report.notes]
@@ -133,7 +137,7 @@ def _metrics(report: RunReport, where: str) -> Block:
         )
     ]
     default = report.default_test if on_test else report.default_valid
-    if default is not None and report.best.stage == "full":
+    if default is not None and report.best.stage == "full" and not report.best.default:
         seconds = format_seconds(report.default_seconds or 0.0)
         columns.append((f"default configuration, {seconds} of training", default))
     if on_test:
@@ -148,6 +152,44 @@ def _metrics(report: RunReport, where: str) -> Block:
         [column(where, kind="text"), *(column(title, kind="text") for title, _ in columns)],
         rows,
         label=f"metrics on {where}",
+    )
+
+
+def _why(report: RunReport) -> list[Block]:
+    """Where the best differs from the default, and what the importance says about that."""
+    best, default = report.best, report.default_flat
+    if best is None or default is None or best.default:
+        return []
+    found, usual = UNSAID | best.flat, UNSAID | default
+    names = [name for name in dict.fromkeys((*found, *usual)) if found.get(name) != usual.get(name)]
+    if not names:
+        return [text("Its settings are those of the default configuration.")]
+    rows = [[name, *(setting(one.get(name)) or "–" for one in (found, usual))] for name in names]
+    columns = [column(title, kind="text") for title in ("where they differ", "best", "default")]
+    label = "where the best configuration differs from the default"
+    return [table(columns, rows, label=label), text(_weighed(report, names))]
+
+
+def _weighed(report: RunReport, names: Sequence[str]) -> str:
+    """What PED-ANOVA says of some hyper-parameters, in the stage that has most trials."""
+    ranked = {stage: judged(shares) for stage, shares in report.importances.items()}
+    ranked = {stage: shares for stage, shares in ranked.items() if len(shares)}
+    if not ranked:
+        return "Too few trials, or too alike, to say which of these differences mattered."
+    stage = max(ranked, key=lambda name: int(ranked[name]["n"].max()))
+    where = STAGE_NAMES[stage].lower()
+    shares = ranked[stage].set_index("name")["ped_anova"]
+    of_these = shares[[name for name in shares.index if name in names]]
+    large = of_these[of_these >= NOTABLE].sort_values(ascending=False, kind="stable")[:NAMED]
+    if not len(large):
+        return (
+            f"None of these has {NOTABLE:.0%} or more of the importance by PED-ANOVA ({where}): the trials do not say "
+            "which of the differences made the best configuration better."
+        )
+    named = ", ".join(f"{name} ({share:.0%})" for name, share in large.items())
+    return (
+        f"Of these, {named} had most of the importance by PED-ANOVA ({where}); together the differences that it "
+        f"judged have {of_these.sum():.0%}. It says what the best trials share, not what each change alone would do."
     )
 
 
@@ -202,7 +244,7 @@ def all_trials(report: RunReport) -> Block:
         "Trials",
         table(
             columns, [rows[i] for i in order], sortable=True, filters=(0, 2), limit=ROWS, label="all trials",
-            marks=[marks[i] for i in order],
+            memory=_memory(report), marks=[marks[i] for i in order],
         ),
         lead=f"All {len(rows)} trainings with what they were and what became of them. A click on a heading sorts.",
     )  # fmt: skip
@@ -342,11 +384,23 @@ def knowledge(report: RunReport) -> Block:
             table([column("asked for", kind="text"), *parts], by_direction, label="by direction"),
         ),
         figure(relations_figure(shown), caption=most),
-        table(columns, rows[names].to_numpy().tolist(), sortable=True, limit=20, label="by relation"),
+        table(
+            columns,
+            rows[names].to_numpy().tolist(),
+            sortable=True,
+            limit=20,
+            label="by relation",
+            memory=_memory(report),
+        ),
         _examples(report),
         short="Relations",
         lead="Filtered test metrics. A category is read head side to tail side: in 1-N a head has many tails.",
     )
+
+
+def _memory(report: RunReport) -> str:
+    """What keeps the choices that a reader made in one run's tables apart from another's."""
+    return f"{report.fingerprint}:{report.started}"
 
 
 def _examples(report: RunReport) -> Block:

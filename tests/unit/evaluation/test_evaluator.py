@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 
 import numpy as np
@@ -113,3 +114,15 @@ def test_validation_sample_is_fixed_by_its_seed_and_comes_from_valid() -> None:
     assert {tuple(t) for t in sample.tolist()} <= {tuple(t) for t in given.valid.tolist()}
     assert validation_sample(given, None, 0) is given.valid
     assert validation_sample(given, 100, 0) is given.valid
+
+
+def test_an_evaluation_shows_itself_as_a_table_with_its_texts_escaped() -> None:
+    given = graph()
+    found = evaluate_split(made(given), given, "valid")
+    shown = dataclasses.replace(found, split="<valid>")._repr_html_()
+    assert "<b>&lt;valid&gt;</b>" in shown
+    assert "<th></th><th>both directions</th><th>tails</th><th>heads</th>" in shown
+    assert (
+        "<tr><th>count</th><td>6</td><td>3</td><td>3</td></tr>" in shown
+    )  # three triples, in both directions
+    assert f"<tr><th>mrr</th><td>{found.overall.mrr:.4g}</td>" in shown

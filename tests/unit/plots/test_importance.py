@@ -57,6 +57,39 @@ def test_a_conditional_hyper_parameter_says_to_how_many_trials_it_applies() -> N
     assert "b.rare (30 of 60)" in names
 
 
+def conditional(best: str) -> pd.DataFrame:
+    """`model.name` moves the value by 0.2; `b.y` applies to model b only, and moves it by 0.02 beside noise of 0.01."""
+    rng = np.random.default_rng(0)
+    name, y = rng.choice(["a", "b"], 60), rng.uniform(0, 1, 60)
+    is_b = name == "b"
+    return pd.DataFrame(
+        {
+            "stage": "full",
+            "number": range(60),
+            "value": 0.2 * (name == best) + np.where(is_b, 0.02 * y, 0) + rng.normal(0, 0.01, 60),
+            "again": None,
+            "model.name": name,
+            "b.y": np.where(is_b, y, np.nan),
+        }
+    )
+
+
+@pytest.mark.parametrize("best", ["a", "b"])
+def test_what_moves_some_trials_by_little_explains_little_of_the_variance_of_all(best: str) -> None:
+    # Among its own trials b.y explains up to a quarter: 0.02² / 12 beside 0.01². These trials have 1 % of the
+    # variance: half of 0.02² / 12 + 0.01², beside the 0.1² of model.name.
+    table = importances(conditional(best), "full").set_index("name")
+    assert table["n"]["b.y"] == pytest.approx(30, abs=6)
+    assert table["fanova"]["b.y"] < 0.05
+    assert table["fanova"]["model.name"] > 0.95
+
+
+def test_what_none_of_the_best_trials_has_is_nothing_that_they_share() -> None:
+    table = importances(conditional("a"), "full").set_index("name")
+    assert table["ped_anova"]["b.y"] == 0
+    assert importances(conditional("b"), "full").set_index("name")["ped_anova"]["b.y"] > 0.1
+
+
 @pytest.mark.parametrize("table", [trials(9), trials().assign(value=0.5), trials().iloc[:0]])
 def test_too_few_or_equal_trials_say_nothing(table: pd.DataFrame) -> None:
     assert len(importances(table, "subgraph")) == 0

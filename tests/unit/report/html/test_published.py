@@ -23,6 +23,12 @@ def test_wn18rr_has_the_papers_figures_and_libkges() -> None:
     assert found == {"KGTuner, ACL 2022": 0.484, "LibKGE": 0.475}
 
 
+def test_a_source_without_one_metric_gives_the_others() -> None:
+    (found,) = published_for(graph_like("codex-m", "codex-m"), "transe")
+    assert found.metrics == {"mrr": 0.303, "hits_at_1": 0.223, "hits_at_10": 0.454}
+    assert found.source == "https://github.com/tsafavi/codex"
+
+
 def test_a_graph_that_only_has_the_name_has_no_published_figures() -> None:
     assert published_for(graph_like("wn18rr", "umls"), "complex") == []
 

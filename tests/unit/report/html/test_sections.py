@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
 import pytest
 
 from benchmarks.report import make_graph
 from kgtuner.report.html.page import render, script_json
-from kgtuner.report.html.reading import read_run
-from kgtuner.report.html.sections import command_of, sections_of
+from kgtuner.report.html.reading import Best, RunReport, read_run
+from kgtuner.report.html.sections import answer, command_of, sections_of
 from kgtuner.tuning.run_folder import RunFolder
 
 NewRun = Callable[..., RunFolder]
@@ -118,3 +120,65 @@ def test_the_command_asks_for_the_same_run_again(new_run: NewRun) -> None:
 
 def test_a_command_with_one_stage_has_no_setting_of_the_first(new_run: NewRun) -> None:
     assert command_of(read_run(new_run(two_stages=False).path)).endswith("--seed 0 --one-stage")
+
+
+@pytest.fixture
+def won(ended_run: Path) -> RunReport:
+    """A best that differs from the default in three things, two of which the importance knows."""
+    report = read_run(ended_run, with_examples=False)
+    assert report.default_flat is not None
+    flat = {**report.default_flat, "loss.name": "margin", "loss.margin": 6.0, "optimizer.learning_rate": 0.25}
+    best = Best("", flat, "full", number=3, default=False, seconds=2.0, steps=100)
+    usual = report.default_flat | {"loss.name": "cross_entropy", "optimizer.learning_rate": 0.1}
+    usual.pop("loss.margin", None)
+    shares = pd.DataFrame(
+        {
+            "name": ["optimizer.learning_rate", "model.dimension", "loss.name"],
+            "ped_anova": [0.6, 0.37, 0.03],
+            "fanova": [0.6, 0.37, 0.03],
+            "n": [30, 30, 30],
+        }
+    )
+    return dataclasses.replace(report, best=best, default_flat=usual, importances={"subgraph": shares})
+
+
+def tables(section: Any) -> dict[str, Any]:
+    return {b["label"]: b for b in blocks(section) if b["type"] == "table"}
+
+
+DIFFERENCES = "where the best configuration differs from the default"
+
+
+def test_the_answer_says_where_the_best_differs_from_the_default(won: RunReport) -> None:
+    assert sorted(tables(answer(won))[DIFFERENCES]["rows"]) == [
+        ["loss.margin", "6", "–"],
+        ["loss.name", "margin", "cross_entropy"],
+        ["optimizer.learning_rate", "0.25", "0.1"],
+    ]
+
+
+def test_the_answer_says_which_of_the_differences_mattered(won: RunReport) -> None:
+    # loss.name has 3 %, too little to be named; model.dimension does not differ.
+    assert (
+        "Of these, optimizer.learning_rate (60%) had most of the importance by PED-ANOVA (stage 1, subgraph); "
+        "together the differences that it judged have 63%."
+    ) in said(answer(won))
+
+
+def test_differences_that_did_not_matter_are_not_said_to_have_won(won: RunReport) -> None:
+    assert won.default_flat is not None
+    same_rate = won.default_flat | {"optimizer.learning_rate": 0.25}
+    assert "None of these has 5% or more" in said(answer(dataclasses.replace(won, default_flat=same_rate)))
+
+
+def test_too_few_trials_do_not_say_why_the_best_won(won: RunReport) -> None:
+    assert "Too few trials" in said(answer(dataclasses.replace(won, importances={})))
+
+
+def test_a_default_that_won_does_not_stand_beside_itself(won: RunReport) -> None:
+    assert won.best is not None
+    assert len(tables(answer(won))["metrics on test"]["columns"]) == 3
+    default = dataclasses.replace(won, best=dataclasses.replace(won.best, default=True))
+    found = tables(answer(default))
+    assert len(found["metrics on test"]["columns"]) == 2
+    assert DIFFERENCES not in found

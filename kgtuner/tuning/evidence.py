@@ -1,0 +1,163 @@
+"""The evidence of a run that figures are drawn from, besides the table of trials."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from optuna.trial import FrozenTrial
+
+from kgtuner.defaults import default_config
+from kgtuner.errors import RunError
+from kgtuner.execution.storage import REASON, RESULT, TrialStore, value_of
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.graph.statistics import relation_categories
+from kgtuner.tuning.result import STAGES
+from kgtuner.tuning.run_folder import RunFolder
+from kgtuner.tuning.running import AGAIN, DEFAULT
+from kgtuner.tuning.trials import UNSAID
+from kgtuner.types import INTERRUPTED
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+CURVES = 46
+"""Learning curves of a stage that are read, the best ones."""
+
+
+def stored_trials(folder: RunFolder) -> dict[str, list[FrozenTrial]]:
+    """All trials of a run by stage.
+
+    Raises:
+        RunError: when the run folder or its trials are gone.
+    """
+    if not folder.study.exists():
+        raise RunError(f"{folder.study} is missing; figures are drawn from the trials in the run folder")
+    store = TrialStore(folder.study)
+    try:
+        return {stage: store.trials(stage) for stage in STAGES}
+    finally:
+        store.close()
+
+
+def relations_of(graph: KnowledgeGraph, test: Mapping[str, Any] | None) -> pd.DataFrame:
+    """The relations that were ranked on test: name, category, count, mrr, hits_at_1, hits_at_10, train (triples)."""
+    import numpy as np
+    import pandas as pd
+
+    columns = ["name", "category", "count", "mrr", "hits_at_1", "hits_at_10", "train"]
+    if test is None:
+        return pd.DataFrame(columns=columns)
+    ids = {str(name): i for i, name in enumerate(graph.relations)}
+    categories = relation_categories(graph)
+    train = np.bincount(graph.train[:, 1], minlength=graph.n_relations)
+    rows = [
+        (name, str(categories[ids[name]]), m["count"], m["mrr"], m["hits_at_1"], m["hits_at_10"], int(train[ids[name]]))
+        for name, m in test["by_relation"].items()
+        if name in ids
+    ]  # fmt: skip
+    return pd.DataFrame(rows, columns=columns)
+
+
+def pairs_of(stored: Mapping[str, list[FrozenTrial]]) -> pd.DataFrame:
+    """Configurations with a value on both graphs; on the full graph the first training, which all have alike.
+
+    Returns:
+        subgraph, full (values, larger is better), subgraph_trial, full_trial, default.
+    """
+    import pandas as pd
+
+    small = [t for t in stored["subgraph"] if value_of(t) is not None]
+    rows = []
+    for trial in stored["full"]:
+        if value_of(trial) is None or AGAIN in trial.user_attrs:
+            continue
+        name = trial.user_attrs.get(DEFAULT)
+        same = _default_of(small, str(name)) if name else [t for t in small if t.params == trial.params]
+        if same:
+            rows.append((value_of(same[0]), value_of(trial), same[0].number, trial.number, bool(name)))
+    return pd.DataFrame(rows, columns=["subgraph", "full", "subgraph_trial", "full_trial", "default"])
+
+
+def _default_of(trials: list[FrozenTrial], model: str) -> list[FrozenTrial]:
+    """The trial on the subgraph that stands for a model's default configuration, at the subgraph's own sizes."""
+    wanted = UNSAID | default_config(model).flat()
+    sizes = ("model.dimension", "training.batch_size")
+    return [
+        t
+        for t in trials
+        if t.params.get("model.name") == model
+        and all(wanted.get(name) == value for name, value in t.params.items() if name not in sizes)
+    ]
+
+
+def curves_of(trials: list[FrozenTrial]) -> list[dict[str, Any]]:
+    """The learning curves of the best trainings, each once: one that went on includes what it went on from."""
+    went_on = {t.user_attrs[AGAIN] for t in trials if AGAIN in t.user_attrs and value_of(t) is not None}
+    done = [t for t in trials if value_of(t) is not None and t.number not in went_on]
+    done = sorted(done, key=lambda t: -(value_of(t) or 0.0))[:CURVES]
+    return [
+        {
+            "number": t.number,
+            "value": value_of(t),
+            "default": DEFAULT in t.user_attrs,
+            **{key: [point[key] for point in t.user_attrs[RESULT]["curve"]] for key in ("seconds", "metric")},
+            "steps": [point["step"] for point in t.user_attrs[RESULT]["curve"]],
+        }
+        for t in done
+    ]
+
+
+def spent_of(
+    stored: Mapping[str, list[FrozenTrial]], stage_seconds: Mapping[str, float], seconds: float
+) -> pd.DataFrame:
+    """What the time of each stage was for; of a training that went on only what came on top.
+
+    Args:
+        stage_seconds, seconds: budget used by each stage and by the run.
+
+    Returns:
+        part (stage), what, seconds.
+    """
+    import pandas as pd
+
+    from kgtuner.tuning.events import STAGE_TITLES
+
+    rows: list[tuple[str, str, float]] = []
+    for stage, trials in stored.items():
+        training = validation = failed = cut = 0.0
+        for trial in trials:
+            result = trial.user_attrs.get(RESULT)
+            if result is None:
+                lasted = trial.duration.total_seconds() if trial.duration is not None else 0.0
+                if trial.user_attrs.get(INTERRUPTED):
+                    cut += lasted
+                elif REASON in trial.user_attrs:
+                    failed += lasted
+                continue
+            before = (
+                trials[trial.user_attrs[AGAIN]].user_attrs.get(RESULT, {})
+                if AGAIN in trial.user_attrs
+                else {}
+            )
+            new = max(0.0, result["seconds"] - before.get("seconds", 0.0))
+            trained = min(new, max(0.0, result["training_seconds"] - before.get("training_seconds", 0.0)))
+            training += trained
+            validation += new - trained + result.get("valid_seconds", 0.0)
+        if not trials and stage not in stage_seconds:
+            continue
+        title = STAGE_TITLES[stage]  # type: ignore[index]
+        used = float(stage_seconds.get(stage, 0.0))
+        rest = max(
+            0.0, used - training - validation - failed
+        )  # what was cut off is not counted by the budget's clock
+        rows += [
+            (title, "training", training),
+            (title, "validation", validation),
+            (title, "failed trials", failed),
+            (title, "interrupted trials", cut),
+            (title, "proposing, starting, stopping", rest),
+        ]
+    if rows:
+        rows.append(("around them", "preparation, test", max(0.0, seconds - sum(stage_seconds.values()))))
+    return pd.DataFrame(rows, columns=["part", "what", "seconds"])
