@@ -56,10 +56,9 @@ def test_a_training_interrupted_before_its_first_validation_goes_on_by_the_same_
     train = ["train", "world", "--model", "distmult", "--output", str(output)]
     code, lines = interrupted(train, output / "run.json", pause=0.3)
     assert code == 130
-    assert lines == [
-        "world: train has 2 triples whose head is its tail",
-        f"kgtuner: interrupted; {output} is kept; give the same command again to go on",
-    ]
+    *before, last = lines
+    assert last == f"kgtuner: interrupted; {output} is kept; give the same command again to go on"
+    assert before in ([], ["world: train has 2 triples whose head is its tail"])  # if it had come so far
 
 
 def test_a_run_interrupted_while_its_folder_is_made_leaves_none_behind(tmp_path: Path) -> None:
