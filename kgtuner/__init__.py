@@ -16,8 +16,11 @@ from typing import TYPE_CHECKING, Any
 __version__ = "0.1.0"
 
 __all__ = [
+    "InProcess",
     "KGTunerError",
     "KnowledgeGraph",
+    "Local",
+    "Ray",
     "TrialConfig",
     "__version__",
     "compare",
@@ -43,13 +46,19 @@ if TYPE_CHECKING:
     from kgtuner.config import TrialConfig
     from kgtuner.defaults import default_config
     from kgtuner.errors import KGTunerError
+    from kgtuner.execution.inprocess import InProcess
+    from kgtuner.execution.local import Local
+    from kgtuner.execution.ray import Ray
     from kgtuner.graph.catalog import load_dataset
     from kgtuner.graph.knowledge_graph import KnowledgeGraph
     from kgtuner.subgraph import sample_subgraph
 else:  # hidden from type checkers, for which a module with __getattr__ has every name
     _HOME = {
+        "InProcess": "kgtuner.execution.inprocess",
         "KGTunerError": "kgtuner.errors",
         "KnowledgeGraph": "kgtuner.graph.knowledge_graph",
+        "Local": "kgtuner.execution.local",
+        "Ray": "kgtuner.execution.ray",
         "TrialConfig": "kgtuner.config",
         "compare": "kgtuner.api.report",
         "default_config": "kgtuner.defaults",

@@ -7,7 +7,8 @@ KGTunerError
 └── TrialFailed      one training ended without a result; the study goes on
     ├── Diverged     a loss or a score stopped being finite
     ├── OutOfMemory  the device or the host had too little memory
-    └── WorkerDied   the process that trained was killed or stopped answering
+    ├── WorkerDied   the process or the machine that trained is gone
+    └── Hung         a training gave no sign of life, or did not end in time
 
 The message is one sentence: what was wrong, what was given, what would be right.
 The command line prints it without a traceback and exits with `exit_code`.
@@ -51,3 +52,7 @@ class OutOfMemory(TrialFailed):
 
 class WorkerDied(TrialFailed):
     reason = "worker died"
+
+
+class Hung(TrialFailed):
+    reason = "hung"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import uuid
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,6 +13,10 @@ from kgtuner.api.graphs import GraphLike, as_graph
 from kgtuner.api.report import report_at_end
 from kgtuner.errors import ConfigError, RunError
 from kgtuner.evaluation.metrics import METRICS
+from kgtuner.execution.executor import Executor
+from kgtuner.execution.executors import executor_from
+from kgtuner.execution.local import Local
+from kgtuner.execution.storage import TrialStore
 from kgtuner.experiment import pick_device
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import MODELS
@@ -49,6 +54,8 @@ def tune(
     threads: int | None = None,
     max_steps: int | None = None,
     try_default: bool = True,
+    executor: Executor | None = None,
+    storage: str | None = None,
     observer: Observer | Sequence[Observer] | None = None,
     clock: Clock = time.monotonic,
 ) -> TuneResult:
@@ -71,6 +78,10 @@ def tune(
         threads: CPU threads of a training; None for one.
         max_steps: upper limit of the optimiser steps of any trial.
         try_default: False leaves the default configuration out, to compare searches with each other.
+        executor: where trials run and how many at once, such as `kt.Local(workers=2)` or `kt.Ray("10.0.0.1:6379")`;
+            None for one worker process on this machine. It is closed in the end.
+        storage: URL of a PostgreSQL database that keeps the trials, without a password; None for a file in the run
+            folder.
         observer: told of everything that happens, beside the events.csv of the run folder; several in a list.
             None prints lines in a notebook and nothing elsewhere.
         clock: seconds that only grow.
@@ -101,6 +112,7 @@ def tune(
     if len(graph.valid) == 0 or len(graph.test) == 0:
         empty = "valid" if len(graph.valid) == 0 else "test"
         raise ConfigError(f"{graph.name} has an empty {empty} split; give one file or frame to have it split")
+    place = None if storage is None else _elsewhere(storage)
     folder = RunFolder(output if output is not None else Path("runs") / f"{graph.name}-{'-'.join(models)}")
     _require_no_run(folder)
     folder.create()
@@ -111,10 +123,11 @@ def tune(
             graph.save(folder.graph)
             if settings.space not in PRESETS:
                 folder.write_text(folder.space.name, Path(settings.space).read_text(encoding="utf-8"))
-            folder.write("run.json", _tuning_record(settings, graph))
+            about = {"executor": (executor or Local()).describe(), "storage": place}
+            folder.write("run.json", _tuning_record(settings, graph) | about)
         settings = _with_own_space(folder, settings)
         watching = [EventsFile(folder.events), *observers_or_lines(observer, settings.metric)]
-        result = carry_out(folder, settings, graph, watching, clock, problems(graph))
+        result = carry_out(folder, settings, graph, watching, clock, problems(graph), executor)
     finally:
         folder.unlock()
     report_at_end(folder.path)
@@ -124,12 +137,14 @@ def tune(
 def resume(
     output: str | Path,
     *,
+    executor: Executor | None = None,
     observer: Observer | Sequence[Observer] | None = None,
     clock: Clock = time.monotonic,
 ) -> TuneResult:
     """Go on with a run that was interrupted, killed or lost its power: same budget, same history.
 
-    A run that ended is returned as it is. `observer` is as for `tune`.
+    A run that ended is returned as it is. `observer` and `executor` are as for `tune`; without an executor it goes on
+    with one like that with which it began.
 
     Raises:
         RunError: when the folder is no run, is damaged, or another process works in it.
@@ -153,7 +168,8 @@ def resume(
                 "restore it or start a new run"
             )
         watching = [EventsFile(folder.events), *observers_or_lines(observer, settings.metric)]
-        result = carry_out(folder, settings, graph, watching, clock)
+        executor = executor or executor_from(run.get("executor") or Local().describe())
+        result = carry_out(folder, settings, graph, watching, clock, executor=executor)
     finally:
         folder.unlock()
     report_at_end(folder.path)
@@ -181,6 +197,13 @@ def _tuning_record(settings: TuneSettings, graph: KnowledgeGraph) -> dict[str, A
         "environment": environment(),
         "started": time.strftime("%Y-%m-%dT%H:%M:%S%z"),
     }
+
+
+def _elsewhere(storage: str) -> dict[str, str]:
+    """Where the trials of a new run are kept in a shared database, checked before anything is started."""
+    mark = uuid.uuid4().hex
+    TrialStore(storage, mark).close()
+    return {"url": storage, "run": mark}
 
 
 def _require_no_run(folder: RunFolder) -> None:

@@ -1,23 +1,32 @@
-"""Where trials are kept: an Optuna study per stage, in one sqlite file with one writer."""
+"""Where trials are kept: an Optuna study per stage, in one sqlite file with one writer, or in PostgreSQL.
+
+Only the coordinator of a run reads and writes here; workers never do.
+"""
 
 from __future__ import annotations
 
 import math
+import re
 import sqlite3
-from collections.abc import Iterator, Mapping
+import time
+import zlib
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager
+from importlib.util import find_spec
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import optuna
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
-from sqlalchemy import event
-from sqlalchemy.engine import Engine
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy import event, text
+from sqlalchemy.engine import URL, Connection, Engine, make_url
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
 
-from kgtuner.errors import RunError
-from kgtuner.types import INTERRUPTED
+from kgtuner.errors import ConfigError, RunError
+from kgtuner.types import INTERRUPTED, Clock
+
+T = TypeVar("T")
 
 RESULT = "result"  # what the training reported
 REASON = "reason"  # why there is no value
@@ -25,29 +34,79 @@ REASON = "reason"  # why there is no value
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
+LOCKED_SECONDS = 30
+"""For so long a write waits for another process that has locked the sqlite file."""
+
+PATIENCE = 90.0
+"""Seconds for which a database that is locked or away is asked again."""
+
+PAUSE = 1.0
+"""Seconds between two tries."""
+
+POSTGRES = {
+    "connect_timeout": 10,  # seconds, also for a server that accepts and never answers
+    "options": "-c statement_timeout=60000",  # milliseconds
+    "keepalives_idle": 30,
+    "tcp_user_timeout": 30_000,  # milliseconds
+}
+
+
 class TrialStore:
     """The studies of one run. Every finished trial is on disk before the next one starts.
 
     Args:
-        path: the sqlite file; made when it does not exist.
+        place: a sqlite file, made when it does not exist, or the URL of a PostgreSQL database (see `postgres_url`).
+        run: the run's own mark in a database that it shares with others; not used in a file.
+
+    Raises:
+        RunError: when it cannot be opened, or another process writes the same run there.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with storage_errors(path):
-            self._storage = optuna.storages.RDBStorage(
-                f"sqlite:///{path}", engine_kwargs={"connect_args": {"timeout": 30}}
-            )
+    def __init__(self, place: Path | str, run: str = "") -> None:
+        self.place = str(place)
+        self._prefix = f"{run}/" if run else ""
+        self._held: Connection | None = None
+        with storage_errors(self.place):
+            if isinstance(place, Path):
+                url = f"sqlite:///{place}"
+                options: dict[str, Any] = {"connect_args": {"timeout": LOCKED_SECONDS}}
+            else:
+                url = postgres_url(place).render_as_string(hide_password=False)
+                options = {"connect_args": POSTGRES, "pool_pre_ping": True}
+            try:
+                self._storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
+            except RuntimeError as error:  # its tables are of another Optuna
+                raise RunError(f"cannot use {self.place}: {_first_line(str(error))}") from None
             engine: Engine = self._storage.engine
-            event.listen(engine, "connect", _write_ahead)
+            if isinstance(place, Path):
+                event.listen(engine, "connect", _write_ahead)
             engine.dispose()  # connections made before now lack the pragma
+
+    def hold(self) -> None:
+        """Keep other processes from writing the same run in a shared database, until `close`.
+
+        Raises:
+            RunError: when one does.
+        """
+        if not self._prefix:
+            return  # the run folder is locked
+        with storage_errors(self.place):
+            self._held = self._storage.engine.connect()
+            mark = zlib.crc32(self._prefix.encode())
+            free = self._held.execute(text("SELECT pg_try_advisory_lock(:mark)"), {"mark": mark}).scalar()
+            self._held.commit()
+        if not free:
+            self.close()
+            raise RunError(
+                f"another process is working on this run in {self.place}; wait for it or choose another --output"
+            )
 
     def study(self, name: str, sampler: optuna.samplers.BaseSampler) -> Study:
         """The study of a stage, made when it does not exist; larger values are better."""
-        with storage_errors(self.path):
+        with storage_errors(self.place):
             return optuna.create_study(
                 storage=self._storage,
-                study_name=name,
+                study_name=self._prefix + name,
                 sampler=sampler,
                 direction="maximize",
                 load_if_exists=True,
@@ -55,40 +114,100 @@ class TrialStore:
 
     def trials(self, name: str) -> list[FrozenTrial]:
         """All trials of a stage in order; none when the stage has not begun."""
-        with storage_errors(self.path):
+        with storage_errors(self.place):
             names = optuna.get_all_study_names(self._storage)
             return (
-                optuna.load_study(study_name=name, storage=self._storage).get_trials()
-                if name in names
+                optuna.load_study(study_name=self._prefix + name, storage=self._storage).get_trials()
+                if self._prefix + name in names
                 else []
             )
 
     def close(self) -> None:
+        if self._held is not None:
+            self._held.close()
+            self._held = None
         self._storage.remove_session()
         self._storage.engine.dispose()
 
 
+def postgres_url(text: str) -> URL:
+    """A user's postgresql://user@host:5432/database for psycopg.
+
+    Raises:
+        ConfigError: for another database, or a password: it would be written into the run folder.
+    """
+    try:
+        url = make_url(text)
+    except (ArgumentError, ValueError):
+        url = None
+    # The text may hold a password, so it is not repeated.
+    if url is None or url.drivername.partition("+")[0] not in ("postgresql", "postgres") or not url.database:
+        raise ConfigError(
+            "the storage must be the URL of a PostgreSQL database such as postgresql://user@host:5432/kgtuner"
+        )
+    if url.password is not None:
+        raise ConfigError(
+            "the storage's URL must not hold a password, which would be kept in the run folder; put it into "
+            "PGPASSWORD or ~/.pgpass"
+        )
+    if find_spec("psycopg") is None:
+        raise ConfigError("a storage in PostgreSQL needs an extra: pip install 'kgtuner[postgres]'")
+    return url.set(drivername="postgresql+psycopg")
+
+
+def patiently(
+    call: Callable[[], T], *, clock: Clock = time.monotonic, sleep: Callable[[float], None] = time.sleep
+) -> T:
+    """Call until a database that is locked or away answers again, for a minute and a half at most.
+
+    `call` must do no harm when it is made twice: a connection may break after a write was made.
+    """
+    until = clock() + PATIENCE
+    while True:
+        try:
+            return call()
+        except (SQLAlchemyError, optuna.exceptions.StorageInternalError) as error:
+            if not _may_pass(error) or clock() >= until:
+                raise
+        sleep(PAUSE)
+
+
+def _may_pass(error: BaseException) -> bool:
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OperationalError | InterfaceError):
+            told = str(cause.orig)
+            return not re.search("full|malformed|not a database|unable to open|readonly|disk I/O", told)
+        cause = cause.__cause__
+    return False
+
+
 def finish(study: Study, trial: Trial, value: float, result: Mapping[str, Any]) -> None:
-    """Keep what a trial measured."""
+    """Keep what a trial measured. Made twice it does no harm."""
     trial.set_user_attr(RESULT, dict(result))
-    study.tell(trial, value)
+    study.tell(trial, value, skip_if_finished=True)
 
 
 def fail(study: Study, trial: Trial, reason: str, message: str) -> None:
-    """Keep why a trial has no value."""
+    """Keep why a trial has no value. Made twice it does no harm."""
     trial.set_user_attr(REASON, reason)
     trial.set_user_attr("message", message)
-    study.tell(trial, state=TrialState.FAIL)
+    study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
 
-def requeue_interrupted(study: Study) -> int:
+def requeue_interrupted(study: Study, but: Collection[int] = ()) -> int:
     """Close the trials that a killed run left running and put their configurations first in line.
+
+    Args:
+        but: numbers of trials that do run.
 
     Returns:
         How many there were.
     """
     count = 0
     for trial in study.get_trials(states=(TrialState.RUNNING,)):
+        if trial.number in but:
+            continue
         storage, number = study._storage, trial._trial_id
         storage.set_trial_user_attr(number, INTERRUPTED, True)
         storage.set_trial_user_attr(number, REASON, "interrupted")
@@ -115,19 +234,19 @@ def value_of(trial: FrozenTrial) -> float | None:
 
 
 @contextmanager
-def storage_errors(path: Path) -> Iterator[None]:
+def storage_errors(place: Path | str) -> Iterator[None]:
     """Turn database errors into one sentence."""
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, optuna.exceptions.StorageInternalError) as error:
-        text = str(error.__cause__ or error)
-        if "full" in text:
-            raise RunError(f"cannot write {path}: the disk is full; free some space and resume") from None
-        if "malformed" in text or "not a database" in text:
+        told = str(error.__cause__ or error)
+        if "full" in told:
+            raise RunError(f"cannot write {place}: the disk is full; free some space and resume") from None
+        if "malformed" in told or "not a database" in told:
             raise RunError(
-                f"{path} is damaged ({_first_line(text)}); restore it or start a new run"
+                f"{place} is damaged ({_first_line(told)}); restore it or start a new run"
             ) from None
-        raise RunError(f"cannot use {path}: {_first_line(text)}") from None
+        raise RunError(f"cannot use {place}: {_first_line(told)}") from None
 
 
 def _first_line(text: str) -> str:

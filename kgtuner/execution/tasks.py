@@ -52,6 +52,22 @@ class EvaluateTask:
 Task = TrainTask | EvaluateTask
 
 
+@dataclass(frozen=True, kw_only=True)
+class Resources:
+    """What a task needs while it runs: CPU threads, and GPUs as a number that may be a fraction."""
+
+    cpus: int = 1
+    gpus: float = 0.0
+
+
+@dataclass(frozen=True)
+class Alive:
+    """A sign of life while a task runs: processor seconds of the process so far, and its memory in MB."""
+
+    cpu_seconds: float
+    rss_mb: float
+
+
 @dataclass(frozen=True)
 class Validated:
     """A running training has validated; `loss` is the mean since the validation before."""
@@ -64,9 +80,10 @@ class Validated:
 
 @dataclass(frozen=True)
 class Done:
-    """A task has ended well; `result` is plain values."""
+    """A task has ended well; `result` is plain values, `rss_mb` the memory of its process afterwards."""
 
     result: dict[str, Any]
+    rss_mb: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -77,4 +94,4 @@ class Failed:
     message: str
 
 
-Message = Validated | Done | Failed
+Message = Alive | Validated | Done | Failed

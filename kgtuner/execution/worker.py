@@ -1,65 +1,90 @@
-"""The process that trains: takes tasks from its pipe, one after the other, and answers on it."""
+"""What a worker does with a task, wherever it runs."""
 
 from __future__ import annotations
 
-import os
-import signal
 import threading
 import time
 import traceback
-from multiprocessing.connection import Connection
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import psutil
 import torch
 
 from kgtuner.config import TrialConfig
 from kgtuner.errors import KGTunerError
 from kgtuner.evaluation.evaluator import evaluate_split
-from kgtuner.execution.tasks import Done, EvaluateTask, Failed, Message, Task, TrainTask, Validated
+from kgtuner.execution.tasks import Alive, Done, EvaluateTask, Failed, Message, Task, TrainTask, Validated
 from kgtuner.experiment import build_model, pick_device, run
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.training.parameters import load_parameters, save_parameters
 from kgtuner.training.trainer import CurvePoint
 
-PARENT_CHECK = 1.0
-"""Seconds between looks at whether the process that started us is still there."""
+ALIVE_EVERY = 1.0
+"""Seconds between signs of life while a task runs."""
+
+Send = Callable[[Message], None]
 
 
-def serve(connection: Connection) -> None:
-    """Answer tasks until the pipe closes. The entry point of a worker process."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the coordinator decides
-    signal.signal(signal.SIGTERM, signal.SIG_DFL)
-    threading.Thread(target=_end_with_parent, args=(os.getppid(),), daemon=True).start()
-    graphs: dict[Path, KnowledgeGraph] = {}
-    while True:
+class Worker:
+    """Answers tasks one after the other, and keeps the graphs it has opened.
+
+    Their arrays are mapped from the run folder, so that all workers of a machine share one copy.
+    """
+
+    def __init__(self) -> None:
+        self._graphs: dict[Path, KnowledgeGraph] = {}
+
+    def answer(self, task: Task, send: Send) -> Message:
+        """Carry out a task; `send` is told of validations on the way."""
         try:
-            task: Task | None = connection.recv()
-        except EOFError:
-            return
-        if task is None:
-            return
-        connection.send(_answer(task, graphs, connection))
+            torch.set_num_threads(task.threads)
+            if task.graph not in self._graphs:
+                self._graphs[task.graph] = KnowledgeGraph.load(task.graph, verify=False)
+            graph = self._graphs[task.graph]
+            result = _train(task, graph, send) if isinstance(task, TrainTask) else _evaluate(task, graph)
+            return Done(result, rss_mb())
+        except KGTunerError as error:
+            return Failed(type(error).__name__, str(error))
+        except MemoryError:
+            return Failed("OutOfMemory", "the host had too little memory to prepare or to end the training")
+        except (
+            Exception
+        ):  # a bug must reach the coordinator as a failed trial, with its traceback for the log
+            return Failed("", traceback.format_exc())
 
 
-def _answer(task: Task, graphs: dict[Path, KnowledgeGraph], connection: Connection) -> Message:
+@contextmanager
+def signs_of_life(send: Send) -> Iterator[None]:
+    """Tell every second that the process is there, how much it has computed and how much memory it has."""
+    over = threading.Event()
+
+    def tell() -> None:
+        while not over.wait(ALIVE_EVERY):
+            try:
+                send(Alive(time.process_time(), rss_mb()))
+            except OSError:  # nobody listens any more: the process ends by other means
+                return
+
+    thread = threading.Thread(target=tell, daemon=True)
+    thread.start()
     try:
-        torch.set_num_threads(task.threads)
-        if task.graph not in graphs:
-            graphs[task.graph] = KnowledgeGraph.load(task.graph, verify=False)
-        graph = graphs[task.graph]
-        if isinstance(task, TrainTask):
-            return Done(_train(task, graph, connection))
-        return Done(_evaluate(task, graph))
-    except KGTunerError as error:
-        return Failed(type(error).__name__, str(error))
-    except Exception:  # a bug must reach the coordinator as a failed trial, with its traceback for the log
-        return Failed("", traceback.format_exc())
+        yield
+    finally:
+        over.set()
+        thread.join()
 
 
-def _train(task: TrainTask, graph: KnowledgeGraph, connection: Connection) -> dict[str, Any]:
+def rss_mb() -> float:
+    """Resident memory of this process now, in MB."""
+    return float(psutil.Process().memory_info().rss) / 2**20
+
+
+def _train(task: TrainTask, graph: KnowledgeGraph, send: Send) -> dict[str, Any]:
     def report(point: CurvePoint) -> None:
-        connection.send(Validated(point.step, point.seconds, point.metric, point.loss))
+        send(Validated(point.step, point.seconds, point.metric, point.loss))
 
     config = TrialConfig.from_mapping(task.config)
     result = run(
@@ -82,10 +107,3 @@ def _evaluate(task: EvaluateTask, graph: KnowledgeGraph) -> dict[str, Any]:
     load_parameters(model, task.parameters, graph.fingerprint)
     model.to(pick_device(task.device))
     return evaluate_split(model, graph, "test" if task.split == "test" else "valid").to_mapping()
-
-
-def _end_with_parent(parent: int) -> None:
-    """A coordinator that was killed cannot stop us, so we look after it ourselves."""
-    while os.getppid() == parent:
-        time.sleep(PARENT_CHECK)
-    os._exit(1)

@@ -6,7 +6,7 @@ import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TextIO
 
 from kgtuner.report.text import metric_title, metric_value, printable
@@ -43,6 +43,7 @@ SHOWN = ("model.name", "model.dimension", "loss.name", "training.mode", "trainin
 class RunningTrial:
     number: int
     assignment: Mapping[str, Any]
+    since: float = 0.0  # of the budget, when it began
     step: int = 0
     seconds: float = 0.0
     metric: float | None = None
@@ -58,7 +59,7 @@ class Standing:
     done_in_stage: int = 0  # failed ones included
     best: float | None = None
     best_trial: int | None = None
-    trial: RunningTrial | None = None
+    running: dict[int, RunningTrial] = field(default_factory=dict)  # by number
     elapsed: float = 0.0
     remaining: float | None = None
 
@@ -67,16 +68,16 @@ class Standing:
         self.elapsed, self.remaining = elapsed, remaining
         if isinstance(event, StageStarted):
             # What a trial reaches on the subgraph says little about the full graph.
-            self.stage, self.done_in_stage, self.trial = event, 0, None
+            self.stage, self.done_in_stage = event, 0
+            self.running.clear()
             self.best = self.best_trial = None
         elif isinstance(event, TrialStarted):
-            self.trial = RunningTrial(event.number, event.assignment)
+            self.running[event.number] = RunningTrial(event.number, event.assignment, elapsed)
         elif isinstance(event, TrialProgress):
-            if self.trial is None or self.trial.number != event.number:
-                self.trial = RunningTrial(event.number, {})
-            self.trial.step, self.trial.seconds, self.trial.metric = event.step, event.seconds, event.metric
+            trial = self.running.setdefault(event.number, RunningTrial(event.number, {}, elapsed))
+            trial.step, trial.seconds, trial.metric = event.step, event.seconds, event.metric
         elif isinstance(event, TrialEnded):
-            self.trial = None
+            self.running.pop(event.number, None)
             self.done_in_stage += 1
             if event.value is None:
                 self.failed += 1
@@ -92,16 +93,16 @@ class PlainLines:
     def __init__(self, stream: TextIO, metric: str = "mrr") -> None:
         self._stream = stream
         self._metric = metric
-        self._last_progress = 0.0
+        self._last_progress: dict[int, float] = {}  # by trial
 
     def notify(self, event: Event, elapsed: float, remaining: float | None) -> None:
         """Write what happened, with the time used so far before it."""
         if isinstance(event, TrialStarted):
-            self._last_progress = elapsed
+            self._last_progress[event.number] = elapsed
         elif isinstance(event, TrialProgress):
-            if elapsed - self._last_progress < LINE_EVERY:
+            if elapsed - self._last_progress.get(event.number, 0.0) < LINE_EVERY:
                 return
-            self._last_progress = elapsed
+            self._last_progress[event.number] = elapsed
         line = self._line(event, remaining)
         if line:
             print(f"[{format_seconds(elapsed)}] {line}", file=self._stream, flush=True)
@@ -159,17 +160,19 @@ class LiveDisplay:
         if standing.best is not None:
             best = f"{metric_title(self._metric)} {_shown(self._metric, standing.best)}"
             rows.append(("best", f"{best} (trial {standing.best_trial}, on validation)"))
-        if standing.trial is not None:
-            rows.append((f"trial {standing.trial.number}", self._running(standing.trial, since)))
+        for trial in standing.running.values():
+            rows.append(
+                (f"trial {trial.number}", self._running(trial, standing.elapsed + since - trial.since))
+            )
         rows += [("note", note) for note in self.notes[-NOTES:]]
         for title, value in rows:
             table.add_row(Text(title, style="bold"), Text(value))
         return table
 
-    def _running(self, trial: RunningTrial, since: float) -> str:
+    def _running(self, trial: RunningTrial, age: float) -> str:
         what = ", ".join(printable(trial.assignment[name]) for name in SHOWN if name in trial.assignment)
         if trial.metric is None:
-            return f"{what or 'training'}; {format_seconds(since)}"
+            return f"{what or 'training'}; {format_seconds(age)}"
         reached = f"{metric_title(self._metric)} {_shown(self._metric, trial.metric)}"
         return f"{what or 'training'}; step {trial.step:,}, {format_seconds(trial.seconds)}, {reached}"
 

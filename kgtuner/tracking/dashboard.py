@@ -155,6 +155,10 @@ def serve(output: str | Path, port: int, on_ready: Callable[[str], None]) -> str
     folder = RunFolder(output)
     if folder.read("run.json").get("kind") != "tune":
         raise RunError(f"{output} is a single training, which has no study; give the folder of a tuning")
+    if folder.storage is not None:
+        raise RunError(
+            f"the trials of {output} lie in {folder.storage[0]}; look at them by: optuna-dashboard {folder.storage[0]}"
+        )
     if not folder.study.exists():
         raise RunError(f"{output} has no trials yet; wait for the first, or: kgtuner tune --resume {output}")
     with TemporaryDirectory(prefix="kgtuner-dashboard-") as place:

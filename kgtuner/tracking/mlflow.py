@@ -71,7 +71,7 @@ class MlflowTracker:
         self._output = Path()
         self._metric = "mrr"
         self._parent = ""
-        self._trial: str | None = None
+        self._trials: dict[tuple[str, int], str] = {}  # those that run, by stage and number
         self._made: MlflowClient | None = None
 
     @property
@@ -92,15 +92,16 @@ class MlflowTracker:
             case RunStarted():
                 self._begin(event)
             case TrialStarted():
-                self._trial = self._new_run(f"{event.stage} {event.number}", {PARENT: self._parent})
-                self._client.set_tag(self._trial, "stage", event.stage)
-                self._log(self._trial, params=event.assignment)
-            case TrialProgress() if self._trial is not None:
+                trial = self._new_run(f"{event.stage} {event.number}", {PARENT: self._parent})
+                self._trials[event.stage, event.number] = trial
+                self._client.set_tag(trial, "stage", event.stage)
+                self._log(trial, params=event.assignment)
+            case TrialProgress() if (event.stage, event.number) in self._trials:
                 curve = {self._metric: metric_of(event.metric, self._metric)}
                 if event.loss is not None:
                     curve["loss"] = event.loss
-                self._log(self._trial, metrics=curve, step=event.step)
-            case TrialEnded() if self._trial is not None:
+                self._log(self._trials[event.stage, event.number], metrics=curve, step=event.step)
+            case TrialEnded() if (event.stage, event.number) in self._trials:
                 self._end_trial(event)
             case RunEnded():
                 self._end(event)
@@ -125,8 +126,7 @@ class MlflowTracker:
             self._client.set_terminated(cut_off, "KILLED")
 
     def _end_trial(self, event: TrialEnded) -> None:
-        trial, self._trial = self._trial, None
-        assert trial is not None
+        trial = self._trials.pop((event.stage, event.number))
         if event.value is None:
             self._client.set_tag(trial, "reason", (event.reason or "failed")[:LONGEST])
             self._client.set_terminated(trial, "FAILED")
@@ -135,10 +135,10 @@ class MlflowTracker:
         self._client.set_terminated(trial, "FINISHED")
 
     def _end(self, event: RunEnded) -> None:
-        if self._trial is not None:
-            self._client.set_tag(self._trial, "reason", "interrupted")
-            self._client.set_terminated(self._trial, "KILLED")
-            self._trial = None
+        while self._trials:
+            _, trial = self._trials.popitem()
+            self._client.set_tag(trial, "reason", "interrupted")
+            self._client.set_terminated(trial, "KILLED")
         try:
             for split, metrics in (("valid", event.valid), ("test", event.test)):
                 self._log(self._parent, metrics={f"{split}_{name}": v for name, v in (metrics or {}).items()})

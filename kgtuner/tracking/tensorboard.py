@@ -40,8 +40,7 @@ class TensorBoardTracker:
         self.folder = Path(folder)
         self._run = self.folder / "run"
         self._metric = "mrr"
-        self._chosen: dict[str, Any] = {}
-        self._writer: SummaryWriter | None = None
+        self._running: dict[tuple[str, int], tuple[SummaryWriter, dict[str, Any]]] = {}  # by stage and number
 
     def notify(self, event: Event, elapsed: float, remaining: float | None) -> None:
         """Write what belongs to a trial; it is on disk when the trial ends.
@@ -54,29 +53,27 @@ class TensorBoardTracker:
                 self._run = self.folder / event.output.absolute().name
                 self._metric = str(event.settings.get("metric", "mrr"))
             case TrialStarted():
-                self._close()
-                self._chosen = {name: _value(value) for name, value in event.assignment.items()}
-                self._writer = _writer(self._run / f"{event.stage}-{event.number}")
-            case TrialProgress() if self._writer is not None:
-                value = metric_of(event.metric, self._metric)
-                self._writer.add_scalar(f"metric/{self._metric}", value, event.step)
+                chosen = {name: _value(value) for name, value in event.assignment.items()}
+                writer = _writer(self._run / f"{event.stage}-{event.number}")
+                self._running[event.stage, event.number] = writer, chosen
+            case TrialProgress() if (event.stage, event.number) in self._running:
+                writer, _ = self._running[event.stage, event.number]
+                writer.add_scalar(f"metric/{self._metric}", metric_of(event.metric, self._metric), event.step)
                 if event.loss is not None:
-                    self._writer.add_scalar("loss", event.loss, event.step)
-                self._writer.flush()
-            case TrialEnded() if self._writer is not None:
+                    writer.add_scalar("loss", event.loss, event.step)
+                writer.flush()
+            case TrialEnded() if (event.stage, event.number) in self._running:
+                writer, chosen = self._running.pop((event.stage, event.number))
                 if event.value is None:
-                    self._writer.add_text("failed", event.reason or "failed")
+                    writer.add_text("failed", event.reason or "failed")
                 else:
                     reached = {f"hparam/{self._metric}": metric_of(event.value, self._metric)}
-                    self._writer.add_hparams(self._chosen, reached, run_name=".")
-                self._close()
+                    writer.add_hparams(chosen, reached, run_name=".")
+                writer.close()
             case RunEnded():
-                self._close()
-
-    def _close(self) -> None:
-        writer, self._writer = self._writer, None
-        if writer is not None:
-            writer.close()
+                while self._running:
+                    _, (writer, _) = self._running.popitem()
+                    writer.close()
 
 
 def _writer(folder: Path) -> SummaryWriter:

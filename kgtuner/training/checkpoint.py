@@ -107,6 +107,18 @@ def load_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> N
     trainer.progress = Progress(**state["progress"], curve=curve)
 
 
+def trained_seconds(path: Path | None) -> float:
+    """Seconds of training behind a checkpoint; 0 where there is none that can be read."""
+    if path is None or not path.exists():
+        return 0.0
+    try:
+        with safe_open(path, framework="pt") as file:
+            state = json.loads((file.metadata() or {}).get("kgtuner", "null"))
+        return float(state["progress"]["seconds"])
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError):
+        return 0.0
+
+
 def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
     return {name.removeprefix(prefix): value for name, value in tensors.items() if name.startswith(prefix)}
 

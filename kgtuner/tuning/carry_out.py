@@ -12,6 +12,7 @@ from typing import Any
 from kgtuner.errors import RunError
 from kgtuner.evaluation.evaluator import Evaluation
 from kgtuner.evaluation.metrics import METRICS
+from kgtuner.execution.executor import Executor
 from kgtuner.execution.storage import RESULT, storage_errors
 from kgtuner.files import full_disk_told
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
@@ -31,10 +32,11 @@ def carry_out(
     observer: Observer | Sequence[Observer],
     clock: Clock,
     notes: Sequence[str] = (),
+    executor: Executor | None = None,
 ) -> TuneResult:
     """Search until the budget is spent, then evaluate on test, once."""
     with storage_errors(folder.study), full_disk_told(folder.path):
-        return _searched(TuningRun(folder, settings, observer, clock), graph, notes)
+        return _searched(TuningRun(folder, settings, observer, clock, executor), graph, notes)
 
 
 def _searched(run: TuningRun, graph: KnowledgeGraph, notes: Sequence[str]) -> TuneResult:
@@ -45,13 +47,14 @@ def _searched(run: TuningRun, graph: KnowledgeGraph, notes: Sequence[str]) -> Tu
             run.notify(RunStarted(run.folder.path, graph.name, run.settings.to_mapping(), run.resumed))
             for message in notes:
                 run.note(message)
+            run.store.hold()
             two_stage(run, graph)
             result = _conclude(run, stopped_by, evaluate_test=True)
             ended = _end_of(result)
         except KeyboardInterrupt:
             ended = RunEnded("interrupted")
             ignore_more()
-            run.worker.stop(kill=True)
+            run.stop()
             run.end_stage()
             result = _conclude(run, "interrupted", evaluate_test=False)
             ended = _end_of(result)

@@ -9,12 +9,12 @@ from optuna.trial import FrozenTrial
 
 from kgtuner.defaults import default_config
 from kgtuner.errors import RunError
-from kgtuner.execution.storage import REASON, RESULT, TrialStore, value_of
+from kgtuner.execution.storage import REASON, RESULT, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.graph.statistics import relation_categories
+from kgtuner.tuning.kept_models import AGAIN, DEFAULT
 from kgtuner.tuning.result import STAGES
 from kgtuner.tuning.run_folder import RunFolder
-from kgtuner.tuning.running import AGAIN, DEFAULT
 from kgtuner.tuning.trials import UNSAID
 from kgtuner.types import INTERRUPTED
 
@@ -31,9 +31,9 @@ def stored_trials(folder: RunFolder) -> dict[str, list[FrozenTrial]]:
     Raises:
         RunError: when the run folder or its trials are gone.
     """
-    if not folder.study.exists():
+    if not folder.has_trials:
         raise RunError(f"{folder.study} is missing; figures are drawn from the trials in the run folder")
-    store = TrialStore(folder.study)
+    store = folder.open_store()
     try:
         return {stage: store.trials(stage) for stage in STAGES}
     finally:

@@ -13,7 +13,6 @@ from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_config
 from kgtuner.domains import Float
 from kgtuner.execution.storage import RESULT, storage_errors, value_of
-from kgtuner.search.asking import ask
 from kgtuner.search.proposals import Observations, ranked
 from kgtuner.search.surrogates import SURROGATES
 from kgtuner.space.space import Space
@@ -22,13 +21,12 @@ from kgtuner.tuning.raising import (
     DIMENSIONS,
     GraphSize,
     Measured,
-    free_memory,
     raised,
     seconds_per_query,
 )
 from kgtuner.tuning.result import best_trial
 from kgtuner.tuning.running import TuningRun, found_config
-from kgtuner.tuning.trials import UNSAID, count, observed, within
+from kgtuner.tuning.trials import UNSAID, asked, begun, observed, within
 from kgtuner.types import Assignment
 
 TRANSFERS = 3  # trainings after which it need not be a new kind that is transferred
@@ -78,7 +76,7 @@ class FullSearch:
             return self._asked(seconds)  # what an interruption cut off comes first, and is what it was
         waiting = self._not_yet_tried()
         kinds = self._untried_kinds(waiting)
-        tries = count(self.study)
+        tries = begun(self.run, self.study)
         if kinds and tries < TRANSFERS:
             return self._transfer(kinds[0], seconds)
         if tries % 2 and tries >= (TRANSFERS if self.found else STARTUP):
@@ -109,12 +107,11 @@ class FullSearch:
         return self._asked(seconds)
 
     def _asked(self, seconds: float | None) -> tuple[Trial, TrialConfig]:
-        with storage_errors(self.run.folder.study):
-            trial, assignment = ask(self.study, self.space)
+        trial, assignment = asked(self.run, self.study, self.space)
         if PLANNED in trial.user_attrs:
             return trial, TrialConfig.from_mapping(trial.user_attrs[PLANNED])
         config = self._raised(TrialConfig.from_flat(assignment), assignment, seconds)
-        with storage_errors(self.run.folder.study):
+        with storage_errors(self.run.store.place):
             trial.set_user_attr(PLANNED, config.to_mapping())
         return trial, config
 
@@ -126,7 +123,7 @@ class FullSearch:
             _measured(self.small, self.whole, _closest(self.found, assignment)),
             self.whole,
             seconds=seconds,
-            memory=free_memory(self.run.settings.device),
+            memory=self.run.memory_share(),
             dimensions=DIMENSIONS if self.raise_dimension else (),
             batch_sizes=BATCH_SIZES if self.raise_batch else (),
         )
@@ -152,7 +149,7 @@ class FullSearch:
             _measured(self.whole, self.whole, best),
             self.whole,
             seconds=last,
-            memory=free_memory(self.run.settings.device),
+            memory=self.run.memory_share(),
             dimensions=larger,
             batch_sizes=(),
         )
@@ -228,8 +225,10 @@ class FullSearch:
 
     def _untried_kinds(self, waiting: list[FrozenTrial]) -> list[FrozenTrial]:
         """The best of each kind of which none has been on the full graph: kinds transfer worst of all."""
-        ended = [t for t in self.study.get_trials(deepcopy=False) if RESULT in t.user_attrs]
+        trials = self.study.get_trials(deepcopy=False)
+        ended = [t for t in trials if RESULT in t.user_attrs]
         seen = {kind(TrialConfig.from_mapping(t.user_attrs[RESULT]["config"]).flat()) for t in ended}
+        seen |= {kind(u.config.flat()) for u in self.run.under_way}
         fresh: list[FrozenTrial] = []
         for trial in waiting:
             if kind(trial.params) not in seen:

@@ -7,7 +7,6 @@ from pathlib import Path
 from kgtuner.config import TrialConfig
 from kgtuner.errors import RunError
 from kgtuner.evaluation.evaluator import Evaluation
-from kgtuner.execution.storage import TrialStore
 from kgtuner.experiment import build_model, check
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.prediction import LinkPredictor
@@ -39,7 +38,7 @@ def load_tuned(folder: RunFolder) -> TuneResult:
     """The result of a tuning run that ended, or was interrupted after something was found."""
     run = folder.read("run.json")
     results = folder.read("results.json")
-    store = TrialStore(folder.study)
+    store = folder.open_store()
     try:
         trials = trial_table(store)
     finally:

@@ -13,7 +13,7 @@ from kgtuner.errors import ConfigError
 from kgtuner.evaluation.evaluator import Evaluation
 from kgtuner.execution.storage import REASON, RESULT, TrialStore, value_of
 from kgtuner.registry import unknown
-from kgtuner.tuning.running import AGAIN, DEFAULT
+from kgtuner.tuning.kept_models import AGAIN, DEFAULT
 from kgtuner.types import INTERRUPTED
 
 if TYPE_CHECKING:
@@ -224,7 +224,8 @@ def _row(stage: str, trial: FrozenTrial) -> dict[str, Any]:
 def _state(trial: FrozenTrial, value: float | None, *, cut: bool) -> str:
     if value is not None:
         return "stopped" if cut else "complete"
-    return "interrupted" if trial.user_attrs.get(INTERRUPTED) else "failed"
+    cut_off = trial.user_attrs.get(INTERRUPTED) or not trial.state.is_finished()
+    return "interrupted" if cut_off else "failed"
 
 
 def best_trial(trials: list[FrozenTrial]) -> FrozenTrial | None:

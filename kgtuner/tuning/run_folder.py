@@ -5,7 +5,7 @@ space.yaml              a copy of the user's own space, where there is one
 state.json              budget used so far
 graph/                  the graph, binary
 subgraph/graph/         the subgraph, binary, with entity_ids.npy and relation_ids.npy beside it
-study.sqlite            all trials
+study.sqlite            all trials, unless run.json names a database
 models/                 parameters of the best trial and of the default configuration
 log.txt                 what happened, line by line
 events.csv              the same as a table, with all learning curves
@@ -30,10 +30,14 @@ from importlib import metadata
 from pathlib import Path
 from typing import IO, Any
 
-from kgtuner.errors import RunError
+from kgtuner.errors import ConfigError, RunError
+from kgtuner.execution.storage import TrialStore
 from kgtuner.files import replacing
 
-FORMAT = 1
+FORMAT = 2
+READABLE = (1, FORMAT)
+"""Formats that are read. What 2 added over 1 has a default: the executor, and a database elsewhere."""
+
 BEGINNING = {"graph", "models", "lock", "space.yaml", "best.yaml", "run.json"}
 """What is in the folder when a run begins, all of it or nothing."""
 
@@ -66,6 +70,38 @@ class RunFolder:
     def exists(self) -> bool:
         """Whether a run was begun here."""
         return (self.path / "run.json").exists()
+
+    @property
+    def storage(self) -> tuple[str, str] | None:
+        """URL and mark of the run in a database elsewhere; None where its trials lie in the folder.
+
+        Raises:
+            RunError: when run.json cannot be read.
+        """
+        kept = self.read("run.json").get("storage") if self.exists else None
+        if kept is None:
+            return None
+        try:
+            return str(kept["url"]), str(kept["run"])
+        except (TypeError, KeyError) as error:
+            raise RunError(f"{self.path / 'run.json'} is damaged ({error!r}); restore it") from None
+
+    @property
+    def has_trials(self) -> bool:
+        """Whether there is a database to look into."""
+        return self.study.exists() or self.storage is not None
+
+    def open_store(self) -> TrialStore:
+        """The run's trials, in the folder or wherever the run was told to keep them.
+
+        Raises:
+            RunError: when they cannot be read.
+        """
+        elsewhere = self.storage
+        try:
+            return TrialStore(self.study) if elsewhere is None else TrialStore(*elsewhere)
+        except ConfigError as error:  # of what run.json says
+            raise RunError(f"cannot open the trials of {self.path}: {error}") from None
 
     @property
     def free(self) -> bool:
@@ -167,7 +203,7 @@ class RunFolder:
             ) from None
         except (OSError, ValueError, RecursionError) as error:
             raise RunError(f"{target} is damaged ({error}); restore it or start a new run") from None
-        if not isinstance(value, dict) or value.get("format", FORMAT) != FORMAT:
+        if not isinstance(value, dict) or value.get("format", FORMAT) not in READABLE:
             raise RunError(f"{target} was written by another version of KGTuner; start a new run")
         return value
 

@@ -1,4 +1,4 @@
-"""A run under way: its folder, its clock, its worker and its trials."""
+"""A run under way: its folder, its clock, its executor and the trials that it has handed out."""
 
 from __future__ import annotations
 
@@ -6,8 +6,7 @@ import datetime
 import math
 import shutil
 import time
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,10 +14,11 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
 from kgtuner.config import TrainingConfig, TrialConfig
-from kgtuner.errors import RunError, TrialFailed
-from kgtuner.execution.local import LocalWorker
-from kgtuner.execution.storage import RESULT, TrialStore, fail, finish, storage_errors, value_of
-from kgtuner.execution.tasks import EvaluateTask, TrainTask, Validated
+from kgtuner.errors import Hung, KGTunerError, OutOfMemory, RunError, TrialFailed, WorkerDied
+from kgtuner.execution.executor import POLL, Executor, Job, error_of
+from kgtuner.execution.local import Local
+from kgtuner.execution.storage import RESULT, TrialStore, fail, finish, patiently, storage_errors, value_of
+from kgtuner.execution.tasks import Done, EvaluateTask, Failed, Resources, TrainTask, Validated
 from kgtuner.files import reason, replacing
 from kgtuner.tuning.events import (
     Event,
@@ -30,26 +30,18 @@ from kgtuner.tuning.events import (
     TrialProgress,
     TrialStarted,
 )
-from kgtuner.tuning.raising import GraphSize, free_memory, require_memory
+from kgtuner.tuning.kept_models import AGAIN, DEFAULT, ORIGIN, KeptModels
+from kgtuner.tuning.raising import estimated_bytes, free_memory, require_memory
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.settings import TuneSettings
+from kgtuner.tuning.under_way import TRIES, StagePlan, UnderWay
 from kgtuner.tuning.watching import Watchers, as_observers
 from kgtuner.types import Clock
 
-DEFAULT = "default"
-"""Attribute of a trial that trains a default configuration: the name of its model."""
-
-ORIGIN = (
-    "origin"  # in a trial's notes: the number under which its training began, if an interruption cut it off
-)
-AGAIN = "again"
-"""Attribute of a trial that goes on where another one stopped: that trial's number."""
+__all__ = ["AGAIN", "DEFAULT", "ORIGIN", "StagePlan", "TuningRun", "found_config", "objective_of"]
 
 STATE_SECONDS = 2.0
 """Seconds between notes of the budget used, so that a kill loses no more than that."""
-
-GRACE_SECONDS = 5.0
-"""How far past the end of its stage a trial may run before it is stopped by force."""
 
 
 TRIAL_LIMITS = (
@@ -64,35 +56,18 @@ TRIAL_LIMITS = (
 """Training settings that a trial has from the budget; they say nothing about what was found."""
 
 
-@dataclass(frozen=True)
-class StagePlan:
-    """Where a stage trains and how much of the budget is its own.
-
-    Attributes:
-        stage: its name, also the name of its study.
-        graph: folder of the graph it trains on.
-        ends_at: seconds of the budget used when it ends, None without a wall-clock budget.
-        trials: how many trials it makes at most, None with a wall-clock budget.
-        threads: CPU threads of a training.
-        size: of the graph, to judge whether a training fits into memory.
-    """
-
-    stage: Stage
-    graph: Path
-    ends_at: float | None
-    trials: int | None
-    threads: int
-    size: GraphSize
-
-
 class TuningRun:
-    """Trains trials one after the other and keeps what they found.
+    """Hands out trials to an executor, as many at once as it has slots, and keeps what they found.
 
     Args:
         folder: locked by the caller.
         settings: what was asked for.
         observer: one or several that are told of every event.
         clock: seconds that only grow.
+        executor: where trials run; one worker process of this machine unless given. It is closed in the end.
+
+    Attributes:
+        under_way: the trials that run, in the order in which they began.
     """
 
     def __init__(
@@ -101,6 +76,7 @@ class TuningRun:
         settings: TuneSettings,
         observer: Observer | Sequence[Observer],
         clock: Clock = time.monotonic,
+        executor: Executor | None = None,
     ) -> None:
         self.folder = folder
         self.settings = settings
@@ -115,8 +91,10 @@ class TuningRun:
         self.resumed = (folder.path / "state.json").exists()
         if self.resumed:
             self._take_up(folder.read("state.json"))
-        self.store = TrialStore(folder.study)
-        self.worker = LocalWorker(clock)
+        self.store: TrialStore = folder.open_store()
+        self.executor = Local() if executor is None else executor
+        self.models = KeptModels(folder.models, self.executor.slots)
+        self.under_way: list[UnderWay] = []
         self._began = clock()
         self._stage: Stage | None = None
         self._stage_began = 0.0
@@ -209,140 +187,203 @@ class TuningRun:
             self._stage = None
         self.save_state(force=True)
 
+    @property
+    def free(self) -> bool:
+        """Whether another trial can be handed out now."""
+        return len(self.under_way) < self.executor.slots
+
+    def fill(self, offer: Callable[[], bool]) -> None:
+        """Hand out trials as long as there are any, and wait until all have ended.
+
+        Args:
+            offer: launches one trial when there is one to launch now, and says whether it did. It is asked whenever
+                a slot is free, so again after every end of a trial.
+        """
+        while True:
+            while self.free and offer():
+                pass
+            if not self.under_way:
+                return
+            self.wait()
+
     def train(
-        self,
-        plan: StagePlan,
-        study: Study,
-        trial: Trial,
-        config: TrialConfig,
-        checkpoint: Path | None = None,
+        self, plan: StagePlan, study: Study, trial: Trial, config: TrialConfig, checkpoint: Path | None = None
     ) -> dict[str, Any] | None:
-        """Train one trial in the worker and keep its result or its failure.
+        """Train one trial and wait for its end; what the training reported, None when it failed."""
+        self.launch(plan, study, trial, config, checkpoint)
+        while any(u.trial is trial for u in self.under_way):
+            self.wait()
+        result: dict[str, Any] | None = trial.user_attrs.get(RESULT)
+        return result
+
+    def launch(
+        self, plan: StagePlan, study: Study, trial: Trial, config: TrialConfig, checkpoint: Path | None = None
+    ) -> None:
+        """Hand out one trial; its result or its failure is kept when it ends.
 
         Args:
             plan, study, trial, config: what to train, where it is kept.
             checkpoint: where its whole state is kept; if it exists, the training goes on from there.
-
-        Returns:
-            What the training reported, None when it failed.
         """
-        stage, number = plan.stage, trial.number
         shown = {"model.dimension": config.model.options.get("dimension")} | dict(trial.params)
-        self.notify(TrialStarted(stage, number, shown if trial.params else config.flat()))
-        began = self.elapsed
-        keeps_model = stage == "full"
+        self.notify(TrialStarted(plan.stage, trial.number, shown if trial.params else config.flat()))
+        under_way = UnderWay.starting(plan, study, trial, config, checkpoint, self.elapsed)
+        try:
+            require_memory(config, plan.size, self.free_memory())
+        except TrialFailed as error:
+            self._failed(under_way, error)
+        else:
+            self._submit(under_way)
+
+    def _submit(self, under_way: UnderWay) -> None:
         task = TrainTask(
-            graph=plan.graph,
-            config=config.to_mapping(),
+            graph=under_way.plan.graph,
+            config=under_way.config.to_mapping(),
             seed=self.settings.seed,
             metric=self.settings.metric,
             device=self.settings.device,
-            threads=plan.threads,
-            save_to=self.model_path(number) if keeps_model else None,
-            checkpoint=checkpoint,
+            threads=under_way.plan.threads,
+            save_to=self.model_path(under_way.number) if under_way.keeps_model else None,
+            checkpoint=under_way.checkpoint,
         )
-        limit = config.training.max_seconds
+        under_way.submitted(self.elapsed)
+        under_way.job = self.executor.submit(task, Resources(cpus=task.threads))
+        self.under_way.append(under_way)
 
-        def progress(message: Validated) -> None:
-            self.notify(
-                TrialProgress(stage, number, message.step, message.seconds, message.metric, message.loss)
-            )
+    def wait(self) -> None:
+        """Follow what runs until at least one trial has ended."""
+        before = len(self.under_way)
+        while self.under_way and len(self.under_way) == before:
+            for job, message in self.executor.wait(POLL):
+                under_way = self._under_way(job)
+                if under_way is None:
+                    continue
+                if isinstance(message, Validated):
+                    under_way.validated = True
+                    step = (message.step, message.seconds, message.metric, message.loss)
+                    self.notify(TrialProgress(under_way.plan.stage, under_way.number, *step))
+                elif isinstance(message, Done):
+                    self.under_way.remove(under_way)
+                    self._finished(under_way, message.result)
+                elif isinstance(message, Failed):
+                    self.under_way.remove(under_way)
+                    self._ended_badly(under_way, error_of(message))
+            for under_way in [u for u in self.under_way if u.overdue(self.elapsed)]:
+                self.executor.cancel(under_way.job)
+                self.under_way.remove(under_way)
+                took = self.elapsed - under_way.submitted_at
+                self._failed(under_way, Hung(f"the training did not end within {took:.0f} s and was stopped"))
+            self.save_state()
 
-        try:
-            require_memory(config, plan.size, free_memory(self.settings.device))
-            result = self.worker.run(
-                task,
-                on_validation=progress,
-                on_wait=self.save_state,
-                give_up_after=self._patience(plan, limit),
-            )
-        except TrialFailed as error:
-            with storage_errors(self.folder.study):
-                fail(study, trial, error.reason, str(error))
-            for traceback in getattr(error, "__notes__", []):
-                self.log(traceback)
-            self.notify(
-                TrialEnded(stage, number, None, f"{error.reason}: {error}", self.elapsed - began, False)
-            )
-            return None
+    def _under_way(self, job: Job) -> UnderWay | None:
+        return next((u for u in self.under_way if u.job is job), None)
+
+    def _ended_badly(self, under_way: UnderWay, error: KGTunerError) -> None:
+        """Try once more where that may help, else keep why the trial has no value.
+
+        Raises:
+            KGTunerError: where the run itself is to blame, e.g. for a full disk.
+        """
+        if not isinstance(error, TrialFailed):
+            raise error
+        again = None
+        if isinstance(error, OutOfMemory):
+            again = under_way.with_half_the_batch(self.elapsed)
+        elif isinstance(error, WorkerDied | Hung):
+            again = under_way.once_more(self.elapsed)
+        if again is None:
+            self._failed(under_way, error)
+            return
+        what = f"batch size {again.config.training.batch_size}" if again.halved else f"try {again.tries}"
+        self.note(f"Trial {under_way.number} runs again ({what}): {error}.")
+        with storage_errors(self.store.place):
+            patiently(lambda: under_way.trial.set_user_attr("tries", again.tries))
+        self._submit(again)
+
+    def _failed(self, under_way: UnderWay, error: TrialFailed) -> None:
+        study, trial = under_way.study, under_way.trial
+        with storage_errors(self.store.place):
+            patiently(lambda: fail(study, trial, error.reason, str(error)))
+        for traceback in getattr(error, "__notes__", []):
+            self.log(traceback)
+        told = f"{error.reason}: {error}"
+        seconds = self.elapsed - under_way.began
+        self.notify(TrialEnded(under_way.plan.stage, under_way.number, None, told, seconds, False))
+
+    def _finished(self, under_way: UnderWay, result: dict[str, Any]) -> None:
+        study, trial = under_way.study, under_way.trial
         best_before = max(
             (v for t in study.get_trials(deepcopy=False) if (v := value_of(t)) is not None), default=None
         )
-        value = objective_of(result, self.settings.metric) if keeps_model else result["best"]
-        with storage_errors(self.folder.study):
-            finish(study, trial, value, {**result, "elapsed": self.elapsed})
+        value = objective_of(result, self.settings.metric) if under_way.keeps_model else result["best"]
+        kept = {**result, "elapsed": self.elapsed}
+        with storage_errors(self.store.place):
+            patiently(lambda: finish(study, trial, value, kept))
         is_best = best_before is None or value > best_before
         self.peak_rss_mb = max(self.peak_rss_mb, result["peak_rss_mb"])
-        if keeps_model:
-            self._drop_other_models(study)
+        if under_way.keeps_model:
+            self.models.sweep(study, self._written_now())
         self.save_state(force=True)
-        self.notify(TrialEnded(stage, number, value, None, self.elapsed - began, is_best))
-        return result
+        seconds = self.elapsed - under_way.began
+        self.notify(TrialEnded(under_way.plan.stage, under_way.number, value, None, seconds, is_best))
 
-    def _patience(self, plan: StagePlan, limit: float | None) -> float | None:
-        """Seconds after which a silent trial is given up: it looks at its clock only between steps."""
-        if limit is None:
-            return None
-        patience = 1.5 * limit + 30
-        if plan.ends_at is not None:
-            patience = min(patience, max(limit, plan.ends_at - self.elapsed) + GRACE_SECONDS)
-        return patience
+    def _written_now(self) -> set[Path]:
+        files = {u.checkpoint for u in self.under_way if u.checkpoint is not None}
+        return files | {self.model_path(u.number) for u in self.under_way}
+
+    def free_memory(self) -> float:
+        """Bytes that another training may take: what is free, without what those that start have yet to take."""
+        if not self.executor.here:
+            return math.inf
+        promised = sum(estimated_bytes(u.config, u.plan.size) for u in self.under_way if not u.validated)
+        return free_memory(self.settings.device) - promised
+
+    def memory_share(self) -> float:
+        """Bytes that one training may be planned to take when all slots are in use."""
+        if not self.executor.here:
+            return free_memory(self.settings.device)
+        return free_memory(self.settings.device) / self.executor.slots
 
     def model_path(self, number: int) -> Path:
-        return (self.folder.models / f"trial-{number}.safetensors").absolute()
+        return self.models.model(number)
 
     def checkpoint_path(self, trial: Trial | FrozenTrial) -> Path:
-        """Where a training that begins with this trial is kept; the same when it was cut off and is made again."""
-        number = trial.user_attrs.get(ORIGIN)
-        if number is None and isinstance(trial, Trial):
-            number = trial.number
-            trial.set_user_attr(ORIGIN, number)
-        return (
-            self.folder.models / f"checkpoint-{trial.number if number is None else number}.safetensors"
-        ).absolute()
+        return self.models.checkpoint(trial)
+
+    def root(self, study: Study, trial: FrozenTrial) -> FrozenTrial:
+        return self.models.root(study, trial)
+
+    def drop_checkpoints(self, keep: Collection[Path] = ()) -> None:
+        self.models.drop_checkpoints({*keep, *self._written_now()})
 
     def evaluate(self, trial: FrozenTrial, split: str) -> dict[str, Any]:
         """Rank a split with the parameters of a finished full-graph trial."""
-        return self.worker.run(
-            EvaluateTask(
-                graph=self.folder.graph,
-                config=trial.user_attrs[RESULT]["config"],
-                device=self.settings.device,
-                threads=self.settings.threads or 1,
-                parameters=self.model_path(trial.number),
-                split=split,
-            ),
-            on_wait=self.save_state,
+        task = EvaluateTask(
+            graph=self.folder.graph,
+            config=trial.user_attrs[RESULT]["config"],
+            device=self.settings.device,
+            threads=self.settings.threads or 1,
+            parameters=self.model_path(trial.number),
+            split=split,
         )
+        tries = 0
+        while True:
+            try:
+                return self.executor.run(task, Resources(cpus=task.threads), on_wait=self.save_state)
+            except WorkerDied:
+                tries += 1
+                if tries == TRIES:
+                    raise
+
+    def stop(self) -> None:
+        """Stop all that runs; the trials stay as they are, to be taken up by a later sitting."""
+        self.under_way.clear()
+        self.executor.close(kill=True)
 
     def close(self, *, kill: bool = False) -> None:
-        """Stop the worker and let go of the database."""
-        self.worker.stop(kill=kill)
+        """Stop the executor and let go of the database."""
+        self.executor.close(kill=kill)
         self.store.close()
-
-    def root(self, study: Study, trial: FrozenTrial) -> FrozenTrial:
-        """The trial with which a training began that perhaps went on in others."""
-        while AGAIN in trial.user_attrs:
-            trial = study.get_trials(deepcopy=False)[trial.user_attrs[AGAIN]]
-        return trial
-
-    def drop_checkpoints(self, keep: Collection[Path] = ()) -> None:
-        for file in self.folder.models.glob("checkpoint-*.safetensors*"):
-            if file.absolute() not in keep:
-                file.unlink(missing_ok=True)
-
-    def _drop_other_models(self, study: Study) -> None:
-        """Keep the parameters of the best trial and of the defaults, and the checkpoints of those and of the second."""
-        finished = [t for t in study.get_trials(deepcopy=False) if value_of(t) is not None]
-        keep = {max(finished, key=lambda t: value_of(t) or 0.0).number}
-        keep |= {t.number for t in finished if t.user_attrs.get(DEFAULT)}
-        for file in self.folder.models.glob("trial-*.safetensors"):
-            if file.absolute() not in {self.model_path(number) for number in keep}:
-                file.unlink(missing_ok=True)
-        best_first = sorted(finished, key=lambda t: -(value_of(t) or 0.0))
-        kept = list(dict.fromkeys(self.checkpoint_path(self.root(study, trial)) for trial in best_first))
-        defaults = [self.root(study, t) for t in finished if t.user_attrs.get(DEFAULT)]
-        self.drop_checkpoints({*kept[:2], *(self.checkpoint_path(trial) for trial in defaults)})
 
     def publish_best(self, trial: FrozenTrial) -> None:
         """Write best.yaml, and best.safetensors where the trial trained on the full graph."""

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from kgtuner.config import TrialConfig
-from kgtuner.execution.storage import storage_errors
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
-from kgtuner.search.asking import ask
 from kgtuner.space.space import Space
 from kgtuner.tuning.raising import GraphSize
-from kgtuner.tuning.running import StagePlan, TuningRun
+from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import (
     LEAST_TRAINING_SECONDS,
     START_SECONDS,
@@ -16,7 +14,16 @@ from kgtuner.tuning.schedule import (
     slot_or_rest,
     worth_another,
 )
-from kgtuner.tuning.trials import SUBGRAPH_STEPS, count, enqueue_defaults, limited, size_of, study_of
+from kgtuner.tuning.trials import (
+    SUBGRAPH_STEPS,
+    asked,
+    begun,
+    enqueue_defaults,
+    limited,
+    size_of,
+    study_of,
+)
+from kgtuner.tuning.under_way import StagePlan
 
 
 def stage_one(
@@ -29,6 +36,8 @@ def stage_one(
 ) -> None:
     """Propose from the space, train on the subgraph, learn, until the stage's share is spent.
 
+    Each slot gets a proposal as soon as it is free, with the trials that run elsewhere counted as not good.
+
     Args:
         run, plan, space: as everywhere.
         schedule: None without a wall-clock budget.
@@ -38,7 +47,7 @@ def stage_one(
 
     def over() -> bool:
         if plan.trials is not None:
-            return count(study) >= plan.trials
+            return begun(run, study) >= plan.trials
         assert schedule is not None
         return not worth_another(schedule.stage_one_end - run.elapsed, schedule.subgraph_slot)
 
@@ -47,15 +56,20 @@ def stage_one(
     run.begin(plan, graph.n_entities, len(graph.train))
     enqueue_defaults(run, study, space)
     small = size_of(graph)
-    while not over():
-        with storage_errors(run.folder.study):
-            trial, assignment = ask(study, space)
+
+    def offer() -> bool:
+        if over():
+            return False
+        trial, assignment = asked(run, study, space)
         config = scaled_down(TrialConfig.from_flat(assignment), small, whole)
         seconds = None
         if schedule is not None:
             slot = slot_or_rest(schedule.stage_one_end - run.elapsed, schedule.subgraph_slot)
             seconds = min(slot, as_many_epochs(config, small, whole, schedule.last_seconds))
-        run.train(plan, study, trial, limited(run, config, SUBGRAPH_STEPS, seconds))
+        run.launch(plan, study, trial, limited(run, config, SUBGRAPH_STEPS, seconds))
+        return True
+
+    run.fill(offer)
     run.end_stage()
 
 

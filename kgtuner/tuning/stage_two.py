@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial
@@ -15,10 +15,12 @@ from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.space.loading import named_parameters
 from kgtuner.space.space import Space
 from kgtuner.tuning.full_search import FullSearch
+from kgtuner.tuning.kept_models import AGAIN, DEFAULT, ORIGIN
 from kgtuner.tuning.result import best_trial
-from kgtuner.tuning.running import AGAIN, DEFAULT, ORIGIN, StagePlan, TuningRun
+from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, Schedule, slot_or_rest, worth_another
-from kgtuner.tuning.trials import FULL_STEPS, count, limited, observed, size_of, study_of
+from kgtuner.tuning.trials import FULL_STEPS, begun, count, limited, observed, size_of, study_of
+from kgtuner.tuning.under_way import StagePlan
 from kgtuner.types import INTERRUPTED
 
 RUNG = "rung"  # in the notes of a trial that goes on: which rung that belongs to
@@ -37,6 +39,9 @@ def stage_two(
     With a clock this is successive halving: short trainings, the best two of them and the default configuration go
     on for longer, the best one for the rest of the time, each from where it stopped. With a number of trials each
     trains to its end.
+
+    With several slots there are as many times more short trainings, a rung ends when all of its trainings have, and
+    slots that a rung has nothing for take new configurations.
 
     Args:
         run, space: as everywhere.
@@ -65,11 +70,7 @@ def stage_two(
         if count(study) >= plan.trials:
             return
         run.begin(plan, graph.n_entities, len(graph.train))
-        _train_defaults(run, plan, study, None)
-        while count(study) < plan.trials:
-            trial, config = search.next(None, None)
-            checkpoint = run.checkpoint_path(trial)
-            run.train(plan, study, trial, limited(run, config, FULL_STEPS, None), checkpoint)
+        run.fill(lambda: _offer_default(run, plan, study, None) or _offer_new(run, plan, study, search))
         run.drop_checkpoints()
         run.end_stage()
         return
@@ -77,50 +78,105 @@ def stage_two(
     if not worth_another(plan.ends_at - run.elapsed, schedule.full_slot):
         return
     run.begin(plan, graph.n_entities, len(graph.train))
-    slot = schedule.full_slot
-    _train_defaults(run, plan, study, slot)
-    schedule = schedule.at_speed(max(_epochs_per_second(study, plan), search.epochs_per_second()))
-    rungs = schedule.rungs
-    if schedule.full_slot > slot:
-        _go_on_with_defaults(run, plan, study, schedule.full_slot - slot)
-    _search(run, plan, study, search, schedule, schedule.rung_end(rungs.first_share), rungs.trials)
-    _go_on_with_best(run, plan, study, 2, schedule.rung_end(rungs.second_share))
-    _go_on_with_best(run, plan, study, 1, plan.ends_at)
-    # Where trainings ended by themselves there is time left for others.
-    _search(run, plan, study, search, schedule, plan.ends_at, None)
+    _rungs(run, plan, study, search, schedule)
     run.drop_checkpoints()
     run.end_stage()
 
 
-def _train_defaults(run: TuningRun, plan: StagePlan, study: Study, seconds: float | None) -> None:
-    """The default configuration of each model, as long as trials are left for what was found."""
+def _rungs(run: TuningRun, plan: StagePlan, study: Study, search: FullSearch, schedule: Schedule) -> None:
+    """Successive halving: many short trainings, the best of them for longer, the very best for the rest of the time."""
+    assert plan.ends_at is not None
+    slots, slot = run.executor.slots, schedule.full_slot
+    first_end = schedule.rung_end(schedule.rungs.first_share)
+    beside = _Beside(run, plan, study, search, schedule)
+    run.fill(lambda: _offer_default(run, plan, study, slot) or beside.offer(first_end))
+    schedule = schedule.at_speed(max(_epochs_per_second(study, plan), search.epochs_per_second()))
+    rungs = schedule.rungs
+    first_end, second_end = (schedule.rung_end(share) for share in (rungs.first_share, rungs.second_share))
+    beside = _Beside(run, plan, study, search, schedule)
+    if schedule.full_slot > slot:
+        _go_on_with_defaults(run, plan, study, schedule.full_slot - slot)
+    _search(run, plan, study, search, schedule, first_end, slots * rungs.trials)
+    _go_on_with_best(run, plan, study, max(2, slots - 1), second_end, beside)
+    _go_on_with_last(run, plan, study, plan.ends_at, beside)
+    # Where trainings ended by themselves there is time left for others.
+    _search(run, plan, study, search, schedule, plan.ends_at, None)
+
+
+@dataclass(frozen=True)
+class _Beside:
+    """New configurations for slots that are free while something else trains; with one slot there are none."""
+
+    run: TuningRun
+    plan: StagePlan
+    study: Study
+    search: FullSearch
+    schedule: Schedule
+
+    def offer(self, ends_at: float) -> bool:
+        """Begin one that ends in time."""
+        rest, slot = ends_at - self.run.elapsed, self.schedule.full_slot
+        if not self.run.under_way or not worth_another(rest, slot):
+            return False
+        _begin_new(self.run, self.plan, self.study, self.search, self.schedule, ends_at)
+        return True
+
+
+def _offer_default(run: TuningRun, plan: StagePlan, study: Study, seconds: float | None) -> bool:
+    """Begin the default configuration of the next model, as long as trials are left for what was found."""
     for number, model in enumerate(run.settings.models):
-        if number == 0 or plan.trials is None or count(study) < plan.trials - 1:
-            train_default(run, plan, study, model, seconds)
+        room = number == 0 or plan.trials is None or begun(run, study) < plan.trials - 1
+        if room and launch_default(run, plan, study, model, seconds):
+            return True
+    return False
 
 
-def train_default(run: TuningRun, plan: StagePlan, study: Study, model: str, seconds: float | None) -> None:
-    """Train the default configuration of a model, unless it has been, well or badly."""
-    tried = [t.user_attrs for t in study.get_trials(deepcopy=False) if t.user_attrs.get(DEFAULT) == model]
-    if not run.settings.try_default or any(INTERRUPTED not in notes for notes in tried):
-        return
-    with storage_errors(run.folder.study):
+def launch_default(run: TuningRun, plan: StagePlan, study: Study, model: str, seconds: float | None) -> bool:
+    """Begin the default configuration of a model, unless it has been, well or badly."""
+    tried = [t for t in study.get_trials(deepcopy=False) if t.user_attrs.get(DEFAULT) == model]
+    if not run.settings.try_default or any(INTERRUPTED not in t.user_attrs for t in tried):
+        return False
+    with storage_errors(run.store.place):
         trial = study.ask()
         trial.set_user_attr(DEFAULT, model)
-        for notes in tried:  # it was cut off, and goes on from where it was
-            trial.set_user_attr(ORIGIN, notes.get(ORIGIN, trial.number))
+        for before in tried:  # it was cut off, and goes on from where it was
+            trial.set_user_attr(ORIGIN, before.user_attrs.get(ORIGIN, trial.number))
         checkpoint = run.checkpoint_path(trial)
-    run.train(plan, study, trial, limited(run, default_config(model), FULL_STEPS, seconds), checkpoint)
+    run.launch(plan, study, trial, limited(run, default_config(model), FULL_STEPS, seconds), checkpoint)
+    return True
+
+
+def _offer_new(run: TuningRun, plan: StagePlan, study: Study, search: FullSearch) -> bool:
+    """Begin what is tried next, where trials are counted."""
+    if plan.trials is None or begun(run, study) >= plan.trials:
+        return False
+    trial, config = search.next(None, None)
+    checkpoint = run.checkpoint_path(trial)
+    run.launch(plan, study, trial, limited(run, config, FULL_STEPS, None), checkpoint)
+    return True
 
 
 def _go_on_with_defaults(run: TuningRun, plan: StagePlan, study: Study, seconds: float) -> None:
     """Give the default configurations as much time as the others will have in the first rung."""
     trials = study.get_trials(deepcopy=False)
     went_on = {t.user_attrs.get(AGAIN) for t in trials if value_of(t) is not None}
-    for trial in trials:
-        first = DEFAULT in trial.user_attrs and AGAIN not in trial.user_attrs and value_of(trial) is not None
-        if first and trial.number not in went_on and trial.user_attrs[RESULT]["stopped_by"] == "max_seconds":
-            _go_on(run, plan, study, trial, seconds, rung=1)
+    short = [
+        t
+        for t in trials
+        if DEFAULT in t.user_attrs
+        and AGAIN not in t.user_attrs
+        and value_of(t) is not None
+        and t.number not in went_on
+        and t.user_attrs[RESULT]["stopped_by"] == "max_seconds"
+    ]
+
+    def offer() -> bool:
+        if not short:
+            return False
+        _go_on(run, plan, study, short.pop(0), seconds, rung=1)
+        return True
+
+    run.fill(offer)
 
 
 def _epochs_per_second(study: Study, plan: StagePlan) -> float:
@@ -143,60 +199,103 @@ def _search(
     most: int | None,
 ) -> None:
     """New configurations, each with a slot of the first rung, until the time or the number is reached."""
-    slot = schedule.full_slot
     went_on = sum(AGAIN in t.user_attrs for t in study.get_trials(deepcopy=False))
-    while worth_another(ends_at - run.elapsed, slot) and (most is None or count(study) - went_on < most):
-        trial, config = search.next(slot, schedule.last_seconds)
-        seconds = slot_or_rest(ends_at - run.elapsed, slot)
-        run.train(
-            plan,
-            study,
-            trial,
-            limited(run, config, FULL_STEPS, seconds),
-            run.checkpoint_path(trial),
-        )
+
+    def offer() -> bool:
+        if not worth_another(ends_at - run.elapsed, schedule.full_slot):
+            return False
+        if most is not None and begun(run, study) - went_on >= most:
+            return False
+        _begin_new(run, plan, study, search, schedule, ends_at)
+        return True
+
+    run.fill(offer)
 
 
-def _go_on_with_best(run: TuningRun, plan: StagePlan, study: Study, keep: int, ends_at: float) -> None:
-    """Let the best trainings go on from where they stopped, with equal shares of the time to `ends_at`.
+def _begin_new(
+    run: TuningRun, plan: StagePlan, study: Study, search: FullSearch, schedule: Schedule, ends_at: float
+) -> None:
+    slot = schedule.full_slot
+    trial, config = search.next(slot, schedule.last_seconds)
+    seconds = slot_or_rest(ends_at - run.elapsed, slot)
+    run.launch(plan, study, trial, limited(run, config, FULL_STEPS, seconds), run.checkpoint_path(trial))
 
-    Of `keep` > 1 the default configuration is one more. When the best has ended by itself, the last rung is not made:
-    its time goes to others.
+
+def _go_on_with_best(
+    run: TuningRun, plan: StagePlan, study: Study, keep: int, ends_at: float, beside: _Beside
+) -> None:
+    """Let the best trainings and the default configuration go on, with equal shares of the time to `ends_at`.
+
+    Each goes on from where it stopped in the first rung.
     """
-    with storage_errors(run.folder.study):
+    with storage_errors(run.store.place):
         drop_waiting(study)
     trials = [t for t in study.get_trials(deepcopy=False) if value_of(t) is not None]
-    if keep > 1 and any(t.user_attrs.get(RUNG, 1) > 1 for t in trials):
-        return  # a resumed run that has been here
+    if any(t.user_attrs.get(RUNG, 1) > 2 for t in trials):
+        return  # a resumed run that has been further
+    went_on = {t.user_attrs[AGAIN] for t in trials if AGAIN in t.user_attrs and t.user_attrs[RUNG] == 1}
+    heads = [t for t in trials if t.number not in went_on and t.user_attrs.get(RUNG, 1) == 1]
+    able = sorted((t for t in heads if _may_go_on(run, study, t)), key=lambda t: -(value_of(t) or 0.0))
+    # The best default goes into the second rung in any case: it may learn slowly and end well.
+    defaults = [t for t in able[keep:] if DEFAULT in t.user_attrs][:1]
+    been = {t.user_attrs[AGAIN] for t in trials if t.user_attrs.get(RUNG) == 2}
+    able = [t for t in [*able[:keep], *defaults] if t.number not in been]
+
+    def offer() -> bool:
+        while able:
+            rounds = math.ceil(len(able) / run.executor.slots)
+            seconds = (ends_at - run.elapsed) / rounds
+            trial = able.pop(0)
+            if seconds >= LEAST_TRIAL_SECONDS:
+                _go_on(run, plan, study, trial, seconds, rung=2)
+                return True
+        return beside.offer(ends_at)
+
+    run.fill(offer)
+
+
+def _go_on_with_last(run: TuningRun, plan: StagePlan, study: Study, ends_at: float, beside: _Beside) -> None:
+    """Let the best training go on for the rest of the time; a second slot takes the second best, others new ones.
+
+    When the best has ended by itself, this rung is not made: its time goes to others.
+    """
+    with storage_errors(run.store.place):
+        drop_waiting(study)
+    trials = [t for t in study.get_trials(deepcopy=False) if value_of(t) is not None]
     went_on = {t.user_attrs[AGAIN] for t in trials if AGAIN in t.user_attrs}
     heads = [t for t in trials if t.number not in went_on]  # where each training stands now
     best = best_trial(heads)
-    if keep == 1 and best is not None:  # what had more time has shown more; but the best stays in
-        longest = max(_trained(t) for t in heads)
-        heads = [t for t in heads if _trained(t) >= 0.5 * longest or t is best]
-    able = [
-        t
-        for t in heads
-        if t.user_attrs[RESULT]["stopped_by"] == "max_seconds"
-        and run.checkpoint_path(run.root(study, t)).exists()
-    ]
-    if keep == 1 and best not in able:
+    if best is None or not _may_go_on(run, study, best):
         return
-    able = sorted(able, key=lambda t: -(value_of(t) or 0.0))
-    # The best default goes into the second rung in any case: it may learn slowly and end well.
-    defaults = [t for t in able[keep:] if DEFAULT in t.user_attrs][: int(keep > 1)]
-    able = [*able[:keep], *defaults]
-    for left, trial in zip(range(len(able), 0, -1), able, strict=True):
-        seconds = (ends_at - run.elapsed) / left
-        if seconds >= LEAST_TRIAL_SECONDS:
-            _go_on(run, plan, study, trial, seconds, rung=2 if keep > 1 else 3)
+    longest = max(_trained(t) for t in heads)
+    others = [
+        t  # what had more time has shown more
+        for t in heads
+        if t is not best and _trained(t) >= 0.5 * longest and _may_go_on(run, study, t)
+    ]
+    able = [best, *sorted(others, key=lambda t: -(value_of(t) or 0.0))[: int(run.executor.slots > 1)]]
+
+    def offer() -> bool:
+        seconds = ends_at - run.elapsed
+        if able and seconds >= LEAST_TRIAL_SECONDS:
+            _go_on(run, plan, study, able.pop(0), seconds, rung=3)
+            return True
+        return beside.offer(ends_at)
+
+    run.fill(offer)
+
+
+def _may_go_on(run: TuningRun, study: Study, trial: FrozenTrial) -> bool:
+    """Whether a training was ended by its time and its whole state is still there."""
+    cut = trial.user_attrs[RESULT]["stopped_by"] == "max_seconds"
+    return cut and run.checkpoint_path(run.root(study, trial)).exists()
 
 
 def _go_on(
     run: TuningRun, plan: StagePlan, study: Study, before: FrozenTrial, seconds: float, *, rung: int
 ) -> None:
     """Train on from where a trial stopped, for so many seconds more."""
-    with storage_errors(run.folder.study):
+    with storage_errors(run.store.place):
         trial = study.ask()
         trial.set_user_attr(AGAIN, before.number)
         trial.set_user_attr(RUNG, rung)
@@ -206,7 +305,7 @@ def _go_on(
     checkpoint = run.checkpoint_path(run.root(study, before))
     done = _trained(before) if checkpoint.exists() else 0.0
     total = done + (config.training.max_seconds or 0.0)
-    run.train(plan, study, trial, replace_seconds(config, total), checkpoint)
+    run.launch(plan, study, trial, replace_seconds(config, total), checkpoint)
 
 
 def replace_seconds(config: TrialConfig, total: float) -> TrialConfig:

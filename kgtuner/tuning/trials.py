@@ -5,19 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from optuna.study import Study
+from optuna.trial import Trial, TrialState
 
 from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_config
 from kgtuner.domains import Choices
 from kgtuner.errors import ConfigError
-from kgtuner.execution.storage import RESULT, requeue_interrupted, storage_errors, value_of
+from kgtuner.execution.storage import RESULT, patiently, requeue_interrupted, storage_errors, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.search.asking import ask
 from kgtuner.search.proposals import Observations
 from kgtuner.search.samplers import SAMPLERS
 from kgtuner.space.space import Space
 from kgtuner.tuning.raising import GraphSize
-from kgtuner.tuning.running import StagePlan, TuningRun
+from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import FINAL_SHARE, LEAST_TRAINING_SECONDS, START_SECONDS, Schedule
+from kgtuner.tuning.under_way import StagePlan
 from kgtuner.types import INTERRUPTED
 
 SUBGRAPH_STEPS, FULL_STEPS = 20_000, 100_000  # section 5 of the method; upper limits
@@ -51,7 +54,7 @@ def study_of(
             options |= QUICK
     sampler = sampler_class(space, seed=run.settings.seed, prior=prior, **options)
     study = run.store.study(plan.stage, sampler)
-    with storage_errors(run.folder.study):
+    with storage_errors(run.store.place):
         requeue_interrupted(study)
     return study
 
@@ -80,12 +83,32 @@ def count(study: Study) -> int:
     )
 
 
+def begun(run: TuningRun, study: Study) -> int:
+    """As `count`, with those that run now."""
+    return count(study) + len(run.under_way)
+
+
+def asked(run: TuningRun, study: Study, space: Space) -> tuple[Trial, dict[str, Any]]:
+    """Start a trial; one that a broken connection left half asked is closed."""
+
+    def once() -> tuple[Trial, dict[str, Any]]:
+        return ask(study, space)
+
+    with storage_errors(run.store.place):
+        answer = patiently(once)
+        if len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))) > len(run.under_way) + 1:
+            patiently(
+                lambda: requeue_interrupted(study, {answer[0].number, *(u.number for u in run.under_way)})
+            )
+    return answer
+
+
 def observed(run: TuningRun, space: Space, stage: str, group: int) -> Observations:
-    """All ended trials of a stage; those that failed have no value, which marks where they lie as bad."""
+    """All trials of a stage that say where they lie; those that failed or run have no value, which marks it as bad."""
     trials = [
         t
         for t in run.store.trials(stage)
-        if t.state.is_finished() and t.params and not t.user_attrs.get(INTERRUPTED)
+        if t.state != TrialState.WAITING and t.params and not t.user_attrs.get(INTERRUPTED)
     ]
     values = [float("nan") if (v := value_of(t)) is None else v for t in trials]
     return Observations.of(space, [t.params for t in trials], values, group=group)

@@ -16,10 +16,12 @@ from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.space.loading import load_space, named_parameters
 from kgtuner.space.space import Space
 from kgtuner.subgraph import sample_subgraph
-from kgtuner.tuning.running import DEFAULT, StagePlan, TuningRun
+from kgtuner.tuning.kept_models import DEFAULT
+from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.stage_one import stage_one
-from kgtuner.tuning.stage_two import stage_two, train_default
+from kgtuner.tuning.stage_two import launch_default, stage_two
 from kgtuner.tuning.trials import schedule_of, size_of, study_of, trainings_end
+from kgtuner.tuning.under_way import StagePlan
 
 ALL_ENTITIES_UP_TO = 200_000  # entities; above, scoring all of them for each query makes no sense
 
@@ -27,7 +29,7 @@ ALL_ENTITIES_UP_TO = 200_000  # entities; above, scoring all of them for each qu
 def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
     """Spend the budget of a run, from wherever it stands."""
     settings = run.settings
-    run.worker.start()
+    run.executor.start()
     space = load_space(settings.space, settings.models, all_entities=graph.n_entities <= ALL_ENTITIES_UP_TO)
     subgraph = _subgraph(run, graph) if settings.two_stages else None
     # With a busy neighbour a second thread makes small steps many times slower.
@@ -86,7 +88,8 @@ def _measure_full_training(run: TuningRun, graph: KnowledgeGraph, space: Space, 
     plan = StagePlan("full", run.folder.graph, None, None, threads, size_of(graph))
     study = study_of(run, plan, space, None)
     run.begin(plan, graph.n_entities, len(graph.train))
-    train_default(run, plan, study, run.settings.models[0], None)
+    launch_default(run, plan, study, run.settings.models[0], None)
+    run.fill(lambda: False)
     done = [t for t in study.get_trials() if t.user_attrs.get(DEFAULT) and value_of(t) is not None]
     run.end_stage()
     if not done:

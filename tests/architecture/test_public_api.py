@@ -10,8 +10,11 @@ import pytest
 import kgtuner
 
 PUBLIC = {
+    "InProcess",
     "KGTunerError",
     "KnowledgeGraph",
+    "Local",
+    "Ray",
     "TrialConfig",
     "__version__",
     "compare",

@@ -136,7 +136,7 @@ def read_run(path: str | Path, *, with_examples: bool = True) -> RunReport:
     graph = KnowledgeGraph.load(folder.graph, verify=False)
     stored: dict[str, list[FrozenTrial]] = {stage: [] for stage in STAGES}
     table, stages = _no_trials(), []
-    if folder.study.exists():
+    if folder.has_trials:
         stored = stored_trials(folder)
         once = cast(TrialStore, _Read(stored))
         table = trial_table(once)

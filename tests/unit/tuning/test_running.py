@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 
 from kgtuner.defaults import default_config
-from kgtuner.errors import RunError, TrialFailed
+from kgtuner.errors import RunError
+from kgtuner.execution.executor import Job
 from kgtuner.execution.storage import RESULT, requeue_interrupted
+from kgtuner.execution.tasks import Failed, Resources
 from kgtuner.search.samplers import SAMPLERS
 from kgtuner.space.loading import load_space
 from kgtuner.tuning.budget import Budget
@@ -96,12 +98,10 @@ def test_a_log_that_cannot_be_written_is_one_sentence(run: TuningRun) -> None:
 def test_a_traceback_of_the_worker_goes_to_the_log_and_not_to_the_display(
     run: TuningRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def fails(*args: Any, **options: Any) -> Any:
-        failed = TrialFailed("an unexpected error in the training: ValueError")
-        failed.add_note("Traceback (most recent call last): in line 7")
-        raise failed
-
-    monkeypatch.setattr(run.worker, "run", fails)
+    job = Job(None, Resources())  # type: ignore[arg-type]
+    bug = Failed("", "Traceback (most recent call last): in line 7\nValueError: seven")
+    monkeypatch.setattr(run.executor, "submit", lambda task, resources: job)
+    monkeypatch.setattr(run.executor, "wait", lambda seconds: [(job, bug)])
     study = study_of(run)
     plan = StagePlan("full", run.folder.graph, None, 4, 1, GraphSize(6, 1, 6))
     assert run.train(plan, study, study.ask(), default_config("complex")) is None

@@ -10,11 +10,13 @@ import numpy as np
 import pytest
 
 import kgtuner as kt
+from kgtuner.errors import TrialFailed
+from kgtuner.execution.executor import Executor, Job, SlotHealth
 from kgtuner.execution.storage import REASON, RESULT
-from kgtuner.execution.tasks import EvaluateTask, Task, TrainTask
+from kgtuner.execution.tasks import Done, EvaluateTask, Failed, Message, Resources, Task, TrainTask
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.proposals import Observations, random_row
-from kgtuner.search.samplers import bore
+from kgtuner.search.samplers import SAMPLERS, bore
 from kgtuner.space.space import Space
 from kgtuner.tuning import running
 from kgtuner.tuning.budget import Budget
@@ -44,43 +46,82 @@ class FakeClock:
         return self.now
 
 
-class FakeWorker:
+class FakeWorker(Executor):
     """Trains nothing; each training takes all the time it may and gives what `quality` says."""
+
+    slots = 1
 
     quality: Quality = staticmethod(lambda task: 0.5)
     killed_at: float = float("inf")
     stopped_by = "max_seconds"
     queries_per_second = 20_000.0
+    never_ends: Callable[[TrainTask], bool] = staticmethod(lambda task: False)
 
     def __init__(self, clock: FakeClock) -> None:
-        self.clock = clock
+        self.clock: FakeClock = clock
         self.tasks: list[TrainTask] = []
-        self.given: list[float | None] = []
+        self.ends: list[tuple[float, Job, dict[str, Any] | Failed]] = []
+        self.cancelled: list[Job] = []
+        self.most = 0
 
     def start(self) -> None: ...
 
-    def stop(self, *, kill: bool = False) -> None: ...
+    def close(self, *, kill: bool = False) -> None: ...
 
-    def run(self, task: Task, *, give_up_after: float | None = None, **_: Any) -> dict[str, Any]:
+    def cancel(self, job: Job) -> None:
+        self.cancelled.append(job)
+        self.ends = [item for item in self.ends if item[1] is not job]
+
+    def health(self) -> list[SlotHealth]:
+        return []
+
+    def describe(self) -> dict[str, Any]:
+        return {}
+
+    def submit(self, task: Task, resources: Resources) -> Job:
+        job = Job(task, resources)
+        seconds, result = self.trained(task)
+        if type(self).never_ends(task):  # type: ignore[arg-type]
+            seconds = float("inf")
+        self.ends.append((self.clock.now + seconds, job, result))
+        self.most = max(self.most, len(self.ends))
+        assert len(self.ends) <= self.slots
+        return job
+
+    def wait(self, seconds: float) -> list[tuple[Job, Message]]:
+        end, job, result = first = min(self.ends, key=lambda item: item[0])
+        if end == float("inf"):
+            self.clock.now += 1.0
+            return []
+        if end - OVERHEAD > type(self).killed_at:
+            self.clock.now = type(self).killed_at
+            raise KeyboardInterrupt
+        self.ends.remove(first)
+        self.clock.now = max(self.clock.now, end)
+        if isinstance(result, Failed):
+            return [(job, result)]
+        task = job.task
+        assert isinstance(task, TrainTask)
+        if task.checkpoint is not None:
+            task.checkpoint.write_text(str(result["seconds"]))
+        if task.save_to is not None:
+            task.save_to.write_text("")
+        return [(job, Done(result))]
+
+    def trained(self, task: Task) -> tuple[float, dict[str, Any] | Failed]:
         assert not isinstance(task, EvaluateTask)
         self.tasks.append(task)
-        self.given.append(give_up_after)
         training = task.config["training"]
         seconds = training["max_seconds"]
         before = 0.0
         if task.checkpoint is not None and task.checkpoint.exists():
             before = float(task.checkpoint.read_text())
         spent = 5.0 if seconds is None else seconds - before
-        if self.clock.now + spent > type(self).killed_at:
-            self.clock.now = type(self).killed_at
-            raise KeyboardInterrupt
-        self.clock.now += spent + OVERHEAD
-        if task.checkpoint is not None:
-            task.checkpoint.write_text(str(before + spent))
-        if task.save_to is not None:
-            task.save_to.write_text("")
-        value = type(self).quality(task)
-        return {
+        try:
+            value = type(self).quality(task)
+        except TrialFailed as error:
+            return OVERHEAD, Failed(type(error).__name__, str(error))
+        return spent + OVERHEAD, {
             "best": value,
             "valid": {"mrr": value, "mean_rank": 1 / value},
             "valid_seconds": 0.1,
@@ -100,7 +141,6 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> type[FakeWorker]:
     class Fresh(FakeWorker):
         pass
 
-    monkeypatch.setattr(running, "LocalWorker", Fresh)
     monkeypatch.setattr(bore, "propose", _drawn)  # nothing here depends on how good a proposal is
     return Fresh
 
@@ -117,7 +157,7 @@ def graph() -> KnowledgeGraph:
 
 
 def started(
-    folder: Path, graph: KnowledgeGraph, clock: FakeClock, **settings: Any
+    worker: type[FakeWorker], folder: Path, graph: KnowledgeGraph, clock: FakeClock, **settings: Any
 ) -> tuple[TuningRun, FakeWorker]:
     budget = settings.pop("budget", 600.0)
     trials = settings.pop("trials", None)
@@ -128,9 +168,9 @@ def started(
         TuneSettings(models=models, budget=Budget.of(None if trials else budget, trials), seed=0, **settings),
         Silent(),
         clock,
+        (fake := worker(clock)),
     )
-    assert isinstance(run.worker, FakeWorker)
-    return run, run.worker
+    return run, fake
 
 
 def _folder(path: Path) -> RunFolder:
@@ -164,7 +204,7 @@ def test_a_budget_is_used_up_and_not_exceeded(
 ) -> None:
     worker.quality = staticmethod(by_rate)
     clock = FakeClock()
-    run, _ = started(tmp_path, graph, clock)
+    run, _ = started(worker, tmp_path, graph, clock)
     two_stage(run, graph)
     assert 560 < clock.now <= 599  # 1 s and the test evaluation are kept back
     assert run.stage_seconds["subgraph"] == pytest.approx(287, abs=10)
@@ -174,7 +214,7 @@ def test_full_graph_begins_with_the_default_and_ends_with_its_best_going_on(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
     worker.quality = staticmethod(by_rate)
-    run, _fake = started(tmp_path, graph, FakeClock())
+    run, _fake = started(worker, tmp_path, graph, FakeClock())
     two_stage(run, graph)
     trials = full(run)
     first, last = trials[0], trials[-1]
@@ -197,7 +237,7 @@ def test_full_graph_begins_with_the_default_and_ends_with_its_best_going_on(
 def test_stage_one_trials_are_as_long_as_the_epochs_of_the_last_training_need(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
-    run, fake = started(tmp_path, graph, FakeClock(), budget=7200.0, subgraph_ratio=0.2)
+    run, fake = started(worker, tmp_path, graph, FakeClock(), budget=7200.0, subgraph_ratio=0.2)
     two_stage(run, graph)
     small = [t for t in fake.tasks if t.save_to is None]
     lengths = {
@@ -212,7 +252,7 @@ def test_stage_one_trials_are_as_long_as_the_epochs_of_the_last_training_need(
 def test_stage_one_scales_the_number_of_negatives_down_with_the_entities(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
-    run, fake = started(tmp_path, graph, FakeClock(), subgraph_ratio=0.2)
+    run, fake = started(worker, tmp_path, graph, FakeClock(), subgraph_ratio=0.2)
     two_stage(run, graph)
     numbers = {
         t.config["negatives"]["num_negatives"]
@@ -227,7 +267,7 @@ def test_the_best_of_stage_one_is_transferred(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
     worker.quality = staticmethod(by_rate)
-    run, _ = started(tmp_path, graph, FakeClock())
+    run, _ = started(worker, tmp_path, graph, FakeClock())
     two_stage(run, graph)
     small = [t for t in run.store.trials("subgraph") if t.value is not None]
     best = max(small, key=lambda t: t.value or 0.0)
@@ -252,7 +292,7 @@ def test_a_trial_that_failed_on_the_subgraph_is_remembered_as_bad(
         return 0.5
 
     worker.quality = staticmethod(sometimes)
-    run, _ = started(tmp_path, graph, FakeClock())
+    run, _ = started(worker, tmp_path, graph, FakeClock())
     two_stage(run, graph)
     known = observed(run, load_space("broad", ["complex"]), "subgraph", 1)
     assert len(known) == len(run.store.trials("subgraph"))
@@ -265,7 +305,7 @@ def test_trials_that_end_by_themselves_leave_their_time_to_others(
 ) -> None:
     worker.stopped_by = "patience"
     clock = FakeClock()
-    run, _ = started(tmp_path, graph, clock)
+    run, _ = started(worker, tmp_path, graph, clock)
     two_stage(run, graph)
     assert clock.now > 560
     assert not any(AGAIN in t.user_attrs for t in full(run))
@@ -286,7 +326,7 @@ def test_an_interrupted_run_goes_on_with_the_same_schedule(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, killed_at: float
 ) -> None:
     worker.quality = staticmethod(by_rate)
-    run, _ = started(tmp_path, graph, FakeClock())
+    run, _ = started(worker, tmp_path, graph, FakeClock())
     worker.killed_at = killed_at
     with pytest.raises(KeyboardInterrupt):
         two_stage(run, graph)
@@ -295,7 +335,7 @@ def test_an_interrupted_run_goes_on_with_the_same_schedule(
     run.store.close()
 
     worker.killed_at = float("inf")
-    again, fake = started(tmp_path, graph, FakeClock())  # another process, another clock
+    again, fake = started(worker, tmp_path, graph, FakeClock())  # another process, another clock
     assert again.elapsed == pytest.approx(killed_at)
     two_stage(again, graph)
     assert again.elapsed <= 599
@@ -316,14 +356,14 @@ def test_an_interrupted_run_goes_on_with_the_same_schedule(
 def test_a_training_that_is_cut_off_goes_on_from_its_checkpoint(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
-    run, _ = started(tmp_path, graph, FakeClock())
+    run, interrupted = started(worker, tmp_path, graph, FakeClock())
     worker.killed_at = 330.0
     with pytest.raises(KeyboardInterrupt):
         two_stage(run, graph)
     run.store.close()
-    cut_off = run.worker.tasks[-1]  # type: ignore[attr-defined]
+    cut_off = interrupted.tasks[-1]
     worker.killed_at = float("inf")
-    again, fake = started(tmp_path, graph, FakeClock())
+    again, fake = started(worker, tmp_path, graph, FakeClock())
     two_stage(again, graph)
     assert fake.tasks[0].checkpoint == cut_off.checkpoint
     assert fake.tasks[0].config["optimizer"] == cut_off.config["optimizer"]
@@ -332,14 +372,14 @@ def test_a_training_that_is_cut_off_goes_on_from_its_checkpoint(
 def test_a_budget_in_full_trainings_survives_an_interruption_of_the_first(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
-    run, _ = started(tmp_path, graph, FakeClock(), budget="20x")
+    run, _ = started(worker, tmp_path, graph, FakeClock(), budget="20x")
     worker.killed_at = 3.0
     with pytest.raises(KeyboardInterrupt):
         two_stage(run, graph)
     run.end_stage()
     run.store.close()
     worker.killed_at = float("inf")
-    again, fake = started(tmp_path, graph, FakeClock(), budget="20x")
+    again, fake = started(worker, tmp_path, graph, FakeClock(), budget="20x")
     two_stage(again, graph)
     assert again.full_training_seconds == 5.0  # what the worker takes without a limit
     assert len(fake.tasks) > 3
@@ -350,7 +390,7 @@ def test_when_the_best_has_ended_by_itself_the_time_goes_to_new_configurations(
 ) -> None:
     worker.quality = staticmethod(by_rate)
     worker.stopped_by = "patience"
-    run, _ = started(tmp_path, graph, FakeClock())
+    run, _ = started(worker, tmp_path, graph, FakeClock())
     two_stage(run, graph)
     assert all(AGAIN not in t.user_attrs for t in full(run))
     assert len(full(run)) > 8
@@ -361,7 +401,7 @@ def test_the_default_of_a_slow_model_has_as_much_of_the_first_rung_as_the_others
 ) -> None:
     worker.queries_per_second = 500.0  # an epoch of `world` takes two minutes
     worker.quality = staticmethod(by_rate)
-    run, _ = started(tmp_path, graph, FakeClock())
+    run, _ = started(worker, tmp_path, graph, FakeClock())
     two_stage(run, graph)
     trials = full(run)
     first = [t for t in trials if t.user_attrs.get(RUNG, 1) == 1]
@@ -374,7 +414,7 @@ def test_the_default_of_a_slow_model_has_as_much_of_the_first_rung_as_the_others
 def test_a_number_of_trials_is_shared_between_the_stages(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
-    run, fake = started(tmp_path, graph, FakeClock(), trials=10)
+    run, fake = started(worker, tmp_path, graph, FakeClock(), trials=10)
     two_stage(run, graph)
     assert len(run.store.trials("subgraph")) == 5
     assert len(full(run)) == 5
@@ -385,7 +425,7 @@ def test_one_stage_trains_on_the_full_graph_only(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
     worker.quality = staticmethod(by_rate)
-    run, fake = started(tmp_path, graph, FakeClock(), two_stages=False)
+    run, fake = started(worker, tmp_path, graph, FakeClock(), two_stages=False)
     two_stage(run, graph)
     assert all(t.save_to is not None for t in fake.tasks)
     assert len([t for t in full(run) if AGAIN not in t.user_attrs]) == 24
@@ -395,7 +435,9 @@ def test_one_stage_trains_on_the_full_graph_only(
 def test_without_the_default_every_trial_is_proposed(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
-    run, _ = started(tmp_path, graph, FakeClock(), try_default=False, two_stages=False, algorithm="random")
+    run, _ = started(
+        worker, tmp_path, graph, FakeClock(), try_default=False, two_stages=False, algorithm="random"
+    )
     two_stage(run, graph)
     assert not any(DEFAULT in t.user_attrs for t in full(run))
     assert all(t.params for t in full(run) if AGAIN not in t.user_attrs)
@@ -408,7 +450,7 @@ def test_a_space_without_rates_or_weights_has_no_neighbours_and_is_searched_all_
 ) -> None:
     space = tmp_path / "space.yaml"
     space.write_text("base: reduced\nparameters: {regularizer.name: none, optimizer.learning_rate: 0.01}\n")
-    run, _ = started(tmp_path / "run", graph, FakeClock(), space=str(space), algorithm=algorithm)
+    run, _ = started(worker, tmp_path / "run", graph, FakeClock(), space=str(space), algorithm=algorithm)
     two_stage(run, graph)
     assert len(full(run)) >= 8
 
@@ -419,7 +461,7 @@ def test_sizes_a_user_names_are_kept_and_others_are_raised(
 ) -> None:
     space = tmp_path / "space.yaml"
     space.write_text("base: reduced\nparameters: {training.batch_size: 256}\n")
-    run, _fake = started(tmp_path / "run", graph, FakeClock(), space=str(space), budget=7200.0)
+    run, _fake = started(worker, tmp_path / "run", graph, FakeClock(), space=str(space), budget=7200.0)
     two_stage(run, graph)
     proposed = [t for t in full(run) if t.params]
     configs = [t.user_attrs[RESULT]["config"] for t in proposed]
@@ -432,7 +474,7 @@ def test_the_best_of_the_full_graph_grows_a_step_at_a_time(
 ) -> None:
     # Every training is as good as its dimension, and the curve is at its best at once.
     worker.quality = staticmethod(lambda task: 1e-4 * task.config["model"]["dimension"])
-    run, _ = started(tmp_path, graph, FakeClock())
+    run, _ = started(worker, tmp_path, graph, FakeClock())
     two_stage(run, graph)
     trials = full(run)
     wider = [t for t in trials if WIDENED in t.user_attrs]
@@ -451,26 +493,32 @@ def test_with_mean_rank_smaller_is_better_and_kinds_are_transferred_all_the_same
         return 1.0 if task.save_to is not None else -10.0 * (1 + task.config["optimizer"]["learning_rate"])
 
     worker.quality = staticmethod(negative)
-    run, _ = started(tmp_path, graph, FakeClock(), metric="mean_rank")
+    run, _ = started(worker, tmp_path, graph, FakeClock(), metric="mean_rank")
     two_stage(run, graph)
     assert full(run)[0].value == -1.0  # mean rank 1, with its sign turned
     assert any(t.params for t in full(run)[1:4])
 
 
-@pytest.mark.slow
-def test_a_silent_worker_is_given_up_soon_after_the_stage_should_be_over(
+def test_a_training_that_does_not_end_is_stopped_soon_after_the_stage_should_be_over(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
-    run, fake = started(tmp_path, graph, FakeClock(), budget=60.0)
+    worker.never_ends = staticmethod(
+        lambda task: task.save_to is not None and "trial-1." in str(task.save_to)
+    )
+    clock = FakeClock()
+    run, fake = started(worker, tmp_path, graph, clock, budget=60.0)
     two_stage(run, graph)
-    assert max(g for g in fake.given if g is not None) < 60
+    assert len(fake.cancelled) == 1
+    assert 55 < clock.now < 65
+    assert full(run)[1].user_attrs[REASON] == "hung"
+    assert "did not end within" in full(run)[1].user_attrs["message"]
 
 
 def test_a_training_that_would_not_fit_fails_with_its_reason_and_is_not_started(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(running, "free_memory", lambda device: 2e8)  # bytes
-    run, fake = started(tmp_path, graph, FakeClock(), two_stages=False, space="full", trials=12)
+    run, fake = started(worker, tmp_path, graph, FakeClock(), two_stages=False, space="full", trials=12)
     two_stage(run, graph)
     refused = [t for t in full(run) if t.value is None]
     assert refused
@@ -481,7 +529,7 @@ def test_a_training_that_would_not_fit_fails_with_its_reason_and_is_not_started(
 def test_with_several_models_the_default_of_each_is_tried(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
-    run, _ = started(tmp_path, graph, FakeClock(), models=("distmult", "complex"), trials=8)
+    run, _ = started(worker, tmp_path, graph, FakeClock(), models=("distmult", "complex"), trials=8)
     two_stage(run, graph)
     assert [t.user_attrs.get(DEFAULT) for t in full(run)] == ["distmult", "complex", None, None]
 
@@ -489,7 +537,7 @@ def test_with_several_models_the_default_of_each_is_tried(
 def test_one_trial_is_left_for_what_was_found(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
-    run, _ = started(tmp_path, graph, FakeClock(), models=("distmult", "complex"), trials=4)
+    run, _ = started(worker, tmp_path, graph, FakeClock(), models=("distmult", "complex"), trials=4)
     two_stage(run, graph)
     assert [t.user_attrs.get(DEFAULT) for t in full(run)] == ["distmult", None]
 
@@ -513,7 +561,7 @@ def test_candidates_are_searched_less_hard_before_short_trials(
         return _drawn(space, observations, rng)
 
     monkeypatch.setattr(bore, "propose", seen)
-    run, _ = started(tmp_path, graph, FakeClock(), budget=budget)
+    run, _ = started(worker, tmp_path, graph, FakeClock(), budget=budget)
     two_stage(run, graph)
     assert population in asked
 
@@ -528,9 +576,94 @@ def test_a_default_that_learns_slowly_goes_into_the_second_rung_and_may_win(
         return 0.01 * task.config["training"]["max_seconds"] ** 2 if is_default else 5.0
 
     worker.quality = staticmethod(slow_default)
-    run, _ = started(tmp_path, graph, FakeClock())
+    run, _ = started(worker, tmp_path, graph, FakeClock())
     two_stage(run, graph)
     new = [t for t in full(run) if AGAIN not in t.user_attrs]
     assert new[0].value == min(t.value for t in new)
     assert DEFAULT in full(run)[-1].user_attrs
     assert full(run)[-1].value == max(t.value for t in full(run))
+
+
+def test_several_slots_are_kept_busy_and_the_budget_is_not_exceeded(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.slots = 3
+    worker.quality = staticmethod(by_rate)
+    clock = FakeClock()
+    run, fake = started(worker, tmp_path, graph, clock)
+    two_stage(run, graph)
+    assert fake.most == 3
+    assert clock.now <= 599
+    spent = sum(t.user_attrs[RESULT]["seconds"] for t in run.store.trials("subgraph"))
+    assert spent > 2.5 * 260  # of 287 s, less what surrounds each training
+
+
+def test_proposals_made_while_others_train_are_never_the_same(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.slots = 4
+    worker.quality = staticmethod(by_rate)
+    run, _ = started(worker, tmp_path, graph, FakeClock(), trials=40)
+    two_stage(run, graph)
+    small = [tuple(sorted(t.params.items())) for t in run.store.trials("subgraph")]
+    assert len(set(small)) == len(small) == 20
+    assert len(full(run)) == 20
+    large = [str(sorted(found_config(t).flat().items(), key=str)) for t in full(run)]
+    assert len(set(large)) == len(large)
+
+
+def test_with_several_slots_the_best_goes_on_to_the_end_and_the_second_best_beside_it(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.slots = 2
+    worker.quality = staticmethod(by_rate)
+    run, _ = started(worker, tmp_path, graph, FakeClock())
+    two_stage(run, graph)
+    last = [t for t in full(run) if t.user_attrs.get(RUNG) == 3]
+    assert len(last) == 2
+    assert rate_of(last[0]) == rate_of(max(full(run), key=lambda t: t.value))
+    assert {run.root(run.store.study("full", SAMPLERS["random"]()), t).number for t in last} != {
+        last[0].number
+    }
+    first = [t for t in full(run) if t.user_attrs.get(RUNG, 1) == 1]
+    assert len(first) >= 16  # twice as many as with one
+
+
+def test_a_rung_is_over_before_the_next_begins(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.slots = 2
+    worker.quality = staticmethod(by_rate)
+    run, _ = started(worker, tmp_path, graph, FakeClock())
+    two_stage(run, graph)
+    second = [t.number for t in full(run) if t.user_attrs.get(RUNG) == 2]
+    third = [t.number for t in full(run) if t.user_attrs.get(RUNG) == 3]
+    ends = {t.number: t.user_attrs[RESULT]["elapsed"] for t in full(run)}
+    begins = {n: ends[n] - run_seconds(full(run), n) for n in third}
+    assert max(ends[n] for n in second) <= min(begins.values()) + 1
+
+
+def run_seconds(trials: list[Any], number: int) -> float:
+    """Seconds that a trial added to the training that it went on with."""
+    trial = trials[number]
+    before = trials[trial.user_attrs[AGAIN]]
+    return float(trial.user_attrs[RESULT]["seconds"] - before.user_attrs[RESULT]["seconds"]) + OVERHEAD
+
+
+def test_a_run_interrupted_with_several_trials_under_way_makes_all_of_them_again(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.slots = 3
+    run, interrupted = started(worker, tmp_path, graph, FakeClock(), trials=12, max_steps=50)
+    worker.killed_at = 12.0
+    with pytest.raises(KeyboardInterrupt):
+        two_stage(run, graph)
+    run.store.close()
+    cut_off = [item[1].task.config for item in interrupted.ends]  # type: ignore[union-attr]
+    assert len(cut_off) == 3
+    worker.killed_at = float("inf")
+    again, fake = started(worker, tmp_path, graph, FakeClock(), trials=12, max_steps=50)
+    two_stage(again, graph)
+    assert [task.config for task in fake.tasks[:3]] == cut_off
+    done = [t for t in again.store.trials("subgraph") if t.value is not None]
+    assert len(done) == 6

@@ -1,0 +1,77 @@
+"""Which parameters and checkpoints of a run are kept on disk: those of its best, and of what still trains."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from pathlib import Path
+
+from optuna.study import Study
+from optuna.trial import FrozenTrial, Trial, TrialState
+
+from kgtuner.execution.storage import value_of
+
+DEFAULT = "default"
+"""Attribute of a trial that trains a default configuration: the name of its model."""
+
+ORIGIN = (
+    "origin"  # in a trial's notes: the number under which its training began, if an interruption cut it off
+)
+AGAIN = "again"
+"""Attribute of a trial that goes on where another one stopped: that trial's number."""
+
+
+class KeptModels:
+    """The folder of parameters and checkpoints.
+
+    Args:
+        folder: made by the run folder.
+        slots: how many trainings run at once: as many of the best may still go on.
+    """
+
+    def __init__(self, folder: Path, slots: int = 1) -> None:
+        self.folder = folder
+        self.slots = slots
+
+    def model(self, number: int) -> Path:
+        """Parameters of a trial on the full graph."""
+        return (self.folder / f"trial-{number}.safetensors").absolute()
+
+    def checkpoint(self, trial: Trial | FrozenTrial) -> Path:
+        """Where a training that begins with this trial is kept; the same when it was cut off and is made again."""
+        number = trial.user_attrs.get(ORIGIN)
+        if number is None and isinstance(trial, Trial):
+            number = trial.number
+            trial.set_user_attr(ORIGIN, number)
+        return (
+            self.folder / f"checkpoint-{trial.number if number is None else number}.safetensors"
+        ).absolute()
+
+    def root(self, study: Study, trial: FrozenTrial) -> FrozenTrial:
+        """The trial with which a training began that perhaps went on in others."""
+        while AGAIN in trial.user_attrs:
+            trial = study.get_trials(deepcopy=False)[trial.user_attrs[AGAIN]]
+        return trial
+
+    def drop_checkpoints(self, keep: Collection[Path] = ()) -> None:
+        for file in self.folder.glob("checkpoint-*.safetensors*"):
+            if file.absolute() not in keep and file.absolute().with_suffix("") not in keep:
+                file.unlink(missing_ok=True)
+
+    def sweep(self, study: Study, running: Collection[Path] = ()) -> None:
+        """Keep the parameters of the best trial and of the defaults, and what may still go on.
+
+        Args:
+            running: files that trainings of this moment write.
+        """
+        trials = study.get_trials(deepcopy=False)
+        finished = [t for t in trials if value_of(t) is not None]
+        best_first = sorted(finished, key=lambda t: -(value_of(t) or 0.0))
+        models = {self.model(t.number) for t in finished if t.user_attrs.get(DEFAULT)}
+        models |= {self.model(t.number) for t in best_first[:1]}
+        for file in self.folder.glob("trial-*.safetensors"):
+            if file.absolute() not in models and file.absolute() not in running:
+                file.unlink(missing_ok=True)
+        kept = list(dict.fromkeys(self.checkpoint(self.root(study, trial)) for trial in best_first))
+        defaults = {self.checkpoint(self.root(study, t)) for t in finished if t.user_attrs.get(DEFAULT)}
+        waiting = {self.checkpoint(t) for t in trials if t.state == TrialState.WAITING}
+        self.drop_checkpoints({*kept[: self.slots + 1], *defaults, *waiting, *running})

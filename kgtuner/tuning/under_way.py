@@ -1,0 +1,134 @@
+"""A trial that runs: what it was given, how long it may take, and whether it is worth another try."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+
+from optuna.study import Study
+from optuna.trial import Trial
+
+from kgtuner.config import TrialConfig
+from kgtuner.execution.executor import Job
+from kgtuner.training.checkpoint import trained_seconds
+from kgtuner.tuning.events import Stage
+from kgtuner.tuning.raising import GraphSize
+from kgtuner.tuning.schedule import LEAST_TRAINING_SECONDS, START_SECONDS
+
+TRIES = 3
+"""How often a trial is begun at most, when what kept it from ending was not its own doing."""
+
+GRACE_SECONDS = 5.0
+"""How far past the end of its stage a trial may run before it is stopped by force."""
+
+
+@dataclass(frozen=True)
+class StagePlan:
+    """Where a stage trains and how much of the budget is its own.
+
+    Attributes:
+        stage: its name, also the name of its study.
+        graph: folder of the graph it trains on.
+        ends_at: seconds of the budget used when it ends, None without a wall-clock budget.
+        trials: how many trials it makes at most, None with a wall-clock budget.
+        threads: CPU threads of a training.
+        size: of the graph, to judge whether a training fits into memory.
+    """
+
+    stage: Stage
+    graph: Path
+    ends_at: float | None
+    trials: int | None
+    threads: int
+    size: GraphSize
+
+
+@dataclass(eq=False)
+class UnderWay:
+    """One trial, from the moment it is handed out.
+
+    Attributes:
+        plan, study, trial, config, checkpoint: as given to `TuningRun.launch`.
+        began: seconds of the budget used when it was first handed out; submitted_at: the last time.
+        ends_by: seconds of the budget used when its training has to be over by itself, None without a limit.
+        tries: how often it was begun.
+        halved: whether its batch size was halved because memory ran out.
+        validated: whether it has validated, so that its memory is taken by now.
+        job: of the executor.
+    """
+
+    plan: StagePlan
+    study: Study
+    trial: Trial
+    config: TrialConfig
+    checkpoint: Path | None
+    began: float
+    ends_by: float | None
+    submitted_at: float = 0.0
+    give_up_at: float | None = None
+    tries: int = 1
+    halved: bool = False
+    validated: bool = False
+    job: Job = field(init=False)
+
+    @classmethod
+    def starting(
+        cls,
+        plan: StagePlan,
+        study: Study,
+        trial: Trial,
+        config: TrialConfig,
+        checkpoint: Path | None,
+        now: float,
+    ) -> UnderWay:
+        limit = config.training.max_seconds
+        ends_by = None if limit is None else now + limit - trained_seconds(checkpoint)
+        return cls(plan, study, trial, config, checkpoint, now, ends_by)
+
+    @property
+    def number(self) -> int:
+        return self.trial.number
+
+    @property
+    def keeps_model(self) -> bool:
+        return self.plan.stage == "full"
+
+    def submitted(self, now: float) -> None:
+        """Count its time from here: a training looks at its clock only between steps, and may not look at all."""
+        self.submitted_at = now
+        limit = self.config.training.max_seconds
+        if limit is not None:
+            patience = 1.5 * limit + 30
+            if self.plan.ends_at is not None:
+                patience = min(patience, max(limit, self.plan.ends_at - now) + GRACE_SECONDS)
+            self.give_up_at = now + patience
+
+    def overdue(self, now: float) -> bool:
+        return self.give_up_at is not None and now > self.give_up_at
+
+    def once_more(self, now: float) -> UnderWay | None:
+        """The same trial from its checkpoint or anew, None when it was tried often enough or its time is over."""
+        return self._again(self.config, now) if self.tries < TRIES else None
+
+    def with_half_the_batch(self, now: float) -> UnderWay | None:
+        """The same trial anew with half the batch size, once; None when it was halved or its time is over."""
+        batch = self.config.training.batch_size
+        if self.halved or batch < 2:
+            return None
+        if self.checkpoint is not None:
+            self.checkpoint.unlink(missing_ok=True)  # of another batch size
+        return self._again(self.config.updated({"training.batch_size": batch // 2}), now, halved=True)
+
+    def _again(self, config: TrialConfig, now: float, *, halved: bool = False) -> UnderWay | None:
+        if self.ends_by is not None:
+            rest = self.ends_by - now - START_SECONDS
+            if rest < LEAST_TRAINING_SECONDS:
+                return None
+            config = config.limited(max_seconds=trained_seconds(self.checkpoint) + rest)
+        return replace(
+            self,
+            config=config,
+            tries=self.tries + 1,
+            halved=self.halved or halved,
+            validated=False,
+        )
