@@ -108,6 +108,8 @@ def tune(
         try_default=try_default,
     )
     _check(settings)
+    for device in getattr(executor, "devices", ()):
+        pick_device(device)
     graph = as_graph(graph, seed)
     if len(graph.valid) == 0 or len(graph.test) == 0:
         empty = "valid" if len(graph.valid) == 0 else "test"

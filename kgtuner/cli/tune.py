@@ -9,6 +9,7 @@ import sys
 from typing import TYPE_CHECKING, Any
 
 from kgtuner.cli.arguments import command, folder_name, given, graph_name, share, whole
+from kgtuner.cli.executors import add_executor, executor_of
 from kgtuner.cli.outcome import INTERRUPTED, Outcome, hint_when_interrupted
 from kgtuner.errors import ConfigError, RunError
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 DEFAULT_MODEL = "complex"
 SETTINGS = (
     "model", "budget", "trials", "seed", "output", "metric", "space", "algorithm", "two_stages", "stage_one_share",
-    "subgraph_ratio", "max_steps", "device", "threads",
+    "subgraph_ratio", "max_steps", "device", "threads", "storage",
 )  # fmt: skip
 
 EPILOG = """\
@@ -42,7 +43,9 @@ def add(commands: Any) -> None:
         help="a data set (see `kgtuner datasets`), a folder with train, valid and test, or a file",
     )
     parser.add_argument(
-        "--resume", metavar="RUN", help="go on with an interrupted run; takes no other settings"
+        "--resume",
+        metavar="RUN",
+        help="go on with an interrupted run; takes no other settings, but may have other workers",
     )
     parser.add_argument(
         "--model",
@@ -93,6 +96,13 @@ def add(commands: Any) -> None:
     )
     parser.add_argument("--device", help="auto (default), cpu, cuda or cuda:1")
     parser.add_argument("--threads", type=whole(1), metavar="N", help="CPU threads of a training (default 1)")
+    add_executor(parser)
+    parser.add_argument(
+        "--storage",
+        metavar="URL",
+        help="a PostgreSQL database that keeps the trials, without a password (PGPASSWORD or ~/.pgpass has it); "
+        "default: a file in the run folder",
+    )
     parser.add_argument(
         "--track",
         action="append",
@@ -122,11 +132,12 @@ def run(args: argparse.Namespace) -> Outcome:
     from kgtuner.tracking import tracker
 
     trackers = [tracker(spec) for spec in args.track]
+    executor = executor_of(args)
     with (
         hint_when_interrupted(settings["output"], _how_to_resume(settings["output"])),
         watching(sys.stderr, settings.get("metric", "mrr")) as observer,
     ):
-        result = tune(args.graph, **settings, observer=_all(observer, trackers))
+        result = tune(args.graph, **settings, executor=executor, observer=_all(observer, trackers))
     return _outcome(result, args.graph)
 
 
@@ -141,13 +152,14 @@ def _resume(args: argparse.Namespace, settings: dict[str, Any]) -> Outcome:
     from kgtuner.tuning.run_folder import RunFolder
 
     trackers = [tracker(spec) for spec in args.track]
+    executor = executor_of(args)
     asked_for = RunFolder(args.resume).read("run.json").get("settings")
     metric = asked_for.get("metric", "mrr") if isinstance(asked_for, dict) else "mrr"
     with (
         hint_when_interrupted(args.resume, _how_to_resume(args.resume)),
         watching(sys.stderr, metric) as observer,
     ):
-        result = resume(args.resume, observer=_all(observer, trackers))
+        result = resume(args.resume, executor=executor, observer=_all(observer, trackers))
     return _outcome(result, None)
 
 

@@ -6,7 +6,7 @@ import math
 from dataclasses import dataclass, replace
 
 from optuna.study import Study
-from optuna.trial import FrozenTrial
+from optuna.trial import FrozenTrial, TrialState
 
 from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_config
@@ -70,7 +70,12 @@ def stage_two(
         if count(study) >= plan.trials:
             return
         run.begin(plan, graph.n_entities, len(graph.train))
-        run.fill(lambda: _offer_default(run, plan, study, None) or _offer_new(run, plan, study, search))
+        run.fill(
+            lambda: (
+                (not _waiting(study) and _offer_default(run, plan, study, None))
+                or _offer_new(run, plan, study, search)
+            )
+        )
         run.drop_checkpoints()
         run.end_stage()
         return
@@ -89,18 +94,26 @@ def _rungs(run: TuningRun, plan: StagePlan, study: Study, search: FullSearch, sc
     slots, slot = run.executor.slots, schedule.full_slot
     first_end = schedule.rung_end(schedule.rungs.first_share)
     beside = _Beside(run, plan, study, search, schedule)
-    run.fill(lambda: _offer_default(run, plan, study, slot) or beside.offer(first_end))
-    schedule = schedule.at_speed(max(_epochs_per_second(study, plan), search.epochs_per_second()))
-    rungs = schedule.rungs
-    first_end, second_end = (schedule.rung_end(share) for share in (rungs.first_share, rungs.second_share))
-    beside = _Beside(run, plan, study, search, schedule)
-    if schedule.full_slot > slot:
-        _go_on_with_defaults(run, plan, study, schedule.full_slot - slot)
-    _search(run, plan, study, search, schedule, first_end, slots * rungs.trials)
+
+    def offer_first() -> bool:
+        if slots > 1 and _waiting(study) and worth_another(first_end - run.elapsed, slot):
+            _begin_new(run, plan, study, search, schedule, first_end)
+            return True
+        return _offer_default(run, plan, study, slot) or beside.offer(first_end)
+
+    run.fill(offer_first)
+    after = schedule.at_speed(max(_epochs_per_second(study, plan), search.epochs_per_second()))
+    first_end, second_end = (
+        after.rung_end(share) for share in (after.rungs.first_share, after.rungs.second_share)
+    )
+    beside = _Beside(run, plan, study, search, after)
+    if after.full_slot > slot:
+        _go_on_with_defaults(run, plan, study, after.full_slot - slot)
+    _search(run, plan, study, search, after, first_end, slots * after.rungs.trials)
     _go_on_with_best(run, plan, study, max(2, slots - 1), second_end, beside)
     _go_on_with_last(run, plan, study, plan.ends_at, beside)
     # Where trainings ended by themselves there is time left for others.
-    _search(run, plan, study, search, schedule, plan.ends_at, None)
+    _search(run, plan, study, search, after, plan.ends_at, None)
 
 
 @dataclass(frozen=True)
@@ -120,6 +133,11 @@ class _Beside:
             return False
         _begin_new(self.run, self.plan, self.study, self.search, self.schedule, ends_at)
         return True
+
+
+def _waiting(study: Study) -> bool:
+    """Whether trials wait that an interruption cut off: the next that is asked for is one of them."""
+    return bool(study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
 
 
 def _offer_default(run: TuningRun, plan: StagePlan, study: Study, seconds: float | None) -> bool:
