@@ -1,6 +1,6 @@
 """The tabular benchmark: train configurations of the full space, and keep what came out.
 
-    nice -n 15 python -m benchmarks.tabular.collect                    # goes on where the table ends, until it is stopped
+    nice -n 15 python -m benchmarks.tabular.collect                    # goes on until it is stopped
     python -m benchmarks.tabular.collect --minutes 30 --graphs umls    # a sitting of half an hour
     python -m benchmarks.tabular.collect --progress                    # what there is
 
@@ -15,6 +15,7 @@ import time
 from collections import Counter
 
 import torch
+
 from benchmarks.tabular.plan import SERIES, jobs
 from benchmarks.tabular.store import Store
 from benchmarks.tabular.training import trained
@@ -22,7 +23,7 @@ from benchmarks.tabular.training import trained
 
 def progress(store: Store) -> str:
     """How many trainings each series has and is to have."""
-    done = Counter(key[:3] for key in store.keys())
+    done = Counter(key[:3] for key in sorted(store.keys()))
     lines = [
         f"{one.graph} {one.model} {one.fidelity}: {done[one.graph, one.model, one.fidelity]} of "
         f"{one.n + (one.n + 9) // 10 * (one.seeds - 1)}"

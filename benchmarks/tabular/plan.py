@@ -82,8 +82,8 @@ class Job:
 SERIES = (
     Series("codex-s", "complex", "full", 16.0, 600, seeds=2),
     Series("codex-s", "complex", "walk-0.2", 4.0, 600, seeds=2),
-    Series("umls", "complex", "full", 4.0, 600, stride=0.25, seeds=2),
-    Series("umls", "complex", "walk-0.4", 1.5, 600, stride=0.25, seeds=2),
+    Series("umls", "complex", "full", 2.0, 600, stride=0.1, seeds=2),
+    Series("umls", "complex", "walk-0.4", 0.8, 600, stride=0.1, seeds=2),
     Series("codex-s", "complex", "walk-0.2-scaled", 4.0, 100, start=10),
     Series("codex-s", "complex", "walk-0.1", 2.0, 100, start=20, stride=2),
     Series("codex-s", "complex", "walk-0.4", 8.0, 100, start=20, stride=2),
@@ -109,6 +109,4 @@ def _all(series: tuple[Series, ...]) -> Iterator[Job]:
         for number in range(one.n):
             due = one.start + number * one.stride
             for seed in range(one.seeds if number % SECOND_SEED_EVERY == 0 else 1):
-                yield Job(
-                    due + 0.5 * seed, place, one.graph, one.model, one.fidelity, number, seed, one.cap
-                )
+                yield Job(due + 0.5 * seed, place, one.graph, one.model, one.fidelity, number, seed, one.cap)

@@ -9,9 +9,10 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from benchmarks import record
-
 import kgtuner as kt
+from benchmarks import record
+from benchmarks.tabular.drawing import drawn
+from benchmarks.tabular.plan import FIDELITIES, Job
 from kgtuner.config import TrialConfig
 from kgtuner.errors import TrialFailed
 from kgtuner.experiment import run
@@ -20,8 +21,6 @@ from kgtuner.subgraph import sample_subgraph
 from kgtuner.tuning.raising import require_memory
 from kgtuner.tuning.stage_one import scaled_down
 from kgtuner.tuning.trials import size_of
-from benchmarks.tabular.drawing import drawn
-from benchmarks.tabular.plan import FIDELITIES, Job
 
 SOURCE = record.source()
 """Of the code that this process has loaded; the files may change while it runs."""

@@ -108,7 +108,7 @@ class ParzenSampler(SpaceSampler):
             found = {name: _distribution(space.by_name[name]) for name in names}
             samples = {
                 name: np.array([found[name].to_internal_repr(_plain(found[name], v)) for v in column])
-                for name, column in zip(names, codes[np.ix_(applies, columns)].T, strict=True)
+                for name, column in zip(names, codes[applies][:, columns].T, strict=True)
             }
             densities = [
                 tpe._build_parzen_estimator(study, found, part, handle_below=part is good)
@@ -129,7 +129,7 @@ def _study(space: Space, observations: Observations) -> Study:
         parameters: dict[str, Any] = {}
         for p, code in zip(space.parameters, row.tolist(), strict=True):
             plain = None if np.isnan(code) else _plain(found[p.name], code)
-            if plain is not None and found[p.name]._contains(found[p.name].to_internal_repr(plain)):
+            if plain is not None and _proposed(found[p.name], plain):
                 parameters[p.name] = plain
         own = {name: found[name] for name in parameters}
         trials.append(create_trial(params=parameters, distributions=own, value=float(value)))
@@ -146,7 +146,11 @@ def _distribution(parameter: Parameter) -> BaseDistribution:
             return CategoricalDistribution([parameter.legal.values.index(value) for value in domain.values])
         if parameter.whole:
             numbers = sorted(int(value) for value in domain.values)  # type: ignore[arg-type]
-            return CategoricalDistribution(numbers) if len(numbers) > 1 else IntDistribution(*numbers * 2)
+            return (
+                CategoricalDistribution(numbers)
+                if len(numbers) > 1
+                else IntDistribution(numbers[0], numbers[0])
+            )
         return CategoricalDistribution([float(value) for value in domain.values])  # type: ignore[arg-type]
     if parameter.whole:
         return IntDistribution(int(domain.low), int(domain.high), log=parameter.log)
@@ -159,6 +163,14 @@ def _plain(distribution: BaseDistribution, code: float) -> float | int:
     if isinstance(distribution, CategoricalDistribution) and isinstance(distribution.choices[0], float):
         return code
     return int(code)
+
+
+def _proposed(distribution: BaseDistribution, plain: float | int) -> bool:
+    """Whether a value is one of those that a distribution gives now."""
+    if isinstance(distribution, CategoricalDistribution):
+        return plain in distribution.choices
+    assert isinstance(distribution, FloatDistribution | IntDistribution)
+    return distribution.low <= plain <= distribution.high
 
 
 def _groups(sets: list[frozenset[str]]) -> list[list[str]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 
 from kgtuner.search.surrogates.base import Surrogate
@@ -46,7 +48,7 @@ class MultiLayerPerceptron(Surrogate):
         sizes = [features.shape[1], self.width, self.width, 1]
         weights = [
             rng.normal(scale=np.sqrt(2 / fan_in), size=(self.networks, fan_in, fan_out))
-            for fan_in, fan_out in zip(sizes[:-1], sizes[1:], strict=True)
+            for fan_in, fan_out in pairwise(sizes)
         ]
         biases = [np.zeros((self.networks, 1, fan_out)) for fan_out in sizes[1:]]
         moments = [(np.zeros_like(p), np.zeros_like(p)) for p in (*weights, *biases)]

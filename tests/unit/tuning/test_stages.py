@@ -14,7 +14,7 @@ from kgtuner.execution.storage import REASON, RESULT
 from kgtuner.execution.tasks import EvaluateTask, Task, TrainTask
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.proposals import Observations, random_row
-from kgtuner.search.samplers import bore
+from kgtuner.search.samplers import model_based
 from kgtuner.space.space import Space
 from kgtuner.tuning import running
 from kgtuner.tuning.budget import Budget
@@ -101,7 +101,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> type[FakeWorker]:
         pass
 
     monkeypatch.setattr(running, "LocalWorker", Fresh)
-    monkeypatch.setattr(bore, "propose", _drawn)  # nothing here depends on how good a proposal is
+    monkeypatch.setattr(model_based, "propose", _drawn)  # nothing here depends on how good a proposal is
     return Fresh
 
 
@@ -512,7 +512,7 @@ def test_candidates_are_searched_less_hard_before_short_trials(
         asked.add(how["population"])
         return _drawn(space, observations, rng)
 
-    monkeypatch.setattr(bore, "propose", seen)
+    monkeypatch.setattr(model_based, "propose", seen)
     run, _ = started(tmp_path, graph, FakeClock(), budget=budget)
     two_stage(run, graph)
     assert population in asked
