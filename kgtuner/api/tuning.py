@@ -22,9 +22,10 @@ from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import MODELS
 from kgtuner.registry import lookup, unknown
 from kgtuner.report.display import observers_or_lines
-from kgtuner.search.samplers import SAMPLERS
+from kgtuner.search.strategies import STRATEGIES
 from kgtuner.space.loading import PRESETS, load_space
 from kgtuner.tracking.events_file import EventsFile
+from kgtuner.tuning.algorithms import ALGORITHMS, default_space
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.carry_out import carry_out
 from kgtuner.tuning.events import Observer
@@ -45,8 +46,8 @@ def tune(
     seed: int = 0,
     output: str | Path | None = None,
     metric: str = "mrr",
-    space: str | Path = "broad",
-    algorithm: str = "rf_bore",
+    space: str | Path | None = None,
+    algorithm: str = "kgtuner",
     two_stages: bool = True,
     stage_one_share: float = 0.5,
     subgraph_ratio: float = 0.2,
@@ -69,8 +70,10 @@ def tune(
         seed: same seed, same machine, budget in trials: same result.
         output: the run folder; by default runs/<graph>-<model>.
         metric: what validation maximises.
-        space: "broad", "reduced" (the paper's), "full" or a YAML file.
-        algorithm: a name from `SAMPLERS`.
+        space: "broad", "reduced" (the paper's), "full" or a YAML file; by default what the algorithm was published
+            with, and "broad" for ours.
+        algorithm: "kgtuner", the name of a sampler that proposes in its stages ("tpe", "gp", "rf_ei", …), or a
+            whole strategy: "toss", "grash", "autone" or "racing".
         two_stages: False to search on the full graph only.
         stage_one_share: share of the budget for the subgraph.
         subgraph_ratio: share of the entities that the subgraph is sampled to have.
@@ -97,7 +100,7 @@ def tune(
         budget=Budget.of(budget, trials),
         seed=seed,
         metric=metric,
-        space=str(space),
+        space=default_space(algorithm) if space is None else str(space),
         algorithm=algorithm,
         two_stages=two_stages,
         stage_one_share=stage_one_share,
@@ -182,7 +185,11 @@ def _check(settings: TuneSettings) -> None:
     """Refuse what cannot work before anything is started."""
     for name in settings.models:
         lookup("model", name, MODELS)
-    lookup("algorithm", settings.algorithm, SAMPLERS)
+    lookup("algorithm", settings.algorithm, ALGORITHMS)
+    if settings.algorithm in STRATEGIES and settings.budget.trials is not None:
+        raise ConfigError(
+            f"{settings.algorithm} spends a budget in time or in full trainings, got a number of trials"
+        )
     if settings.metric not in METRICS:
         raise ConfigError(unknown("metric", settings.metric, METRICS))
     pick_device(settings.device)

@@ -64,9 +64,13 @@ def add(commands: Any) -> None:
         "adjusted_mean_rank_index",
     )
     parser.add_argument(
-        "--space", help="broad (default), reduced, full, or a YAML file that narrows one of them"
+        "--space", help="broad (default of kgtuner), reduced, full, or a YAML file that narrows one of them"
     )
-    parser.add_argument("--algorithm", metavar="NAME", help="how to propose: rf_bore (default) or random")
+    parser.add_argument(
+        "--algorithm",
+        metavar="NAME",
+        help="kgtuner (default), a sampler such as random, tpe, gp or rf_ei, or toss, grash, autone, racing",
+    )
     parser.add_argument("--seed", type=whole(0), metavar="N", help="decides all that is random (default 0)")
     parser.add_argument("--output", metavar="FOLDER", help="the run folder (default runs/<graph>-<model>)")
     parser.add_argument(

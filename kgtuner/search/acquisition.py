@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 
@@ -10,6 +11,9 @@ from kgtuner.types import FloatArray, IntArray
 
 GAMMA = 0.25
 """The share of the observations that counts as good, in the paper."""
+
+KAPPA = 1.0
+"""Standard deviations that an upper confidence bound adds to the mean."""
 
 
 def bore_labels(values: FloatArray, groups: IntArray, gamma: float = GAMMA) -> FloatArray:
@@ -36,3 +40,65 @@ def bore_labels(values: FloatArray, groups: IntArray, gamma: float = GAMMA) -> F
         best_first = measured[np.argsort(-values[measured], kind="stable")]
         labels[best_first[:good]] = 1.0
     return labels
+
+
+def standardised(values: FloatArray, groups: IntArray) -> FloatArray:
+    """Values with mean 0 and standard deviation 1 in each group; what was not measured is as bad as the worst.
+
+    Args:
+        values: (n,), larger is better; NaN where a trial failed or has not ended.
+        groups: (n,), as for `bore_labels`.
+
+    Returns:
+        (n,) finite; all zero in a group without two different measured values.
+    """
+    scaled = np.zeros(len(values))
+    for group in np.unique(groups):
+        members = groups == group
+        measured = values[members & ~np.isnan(values)]
+        if len(measured) and np.ptp(measured) > 0:
+            own = np.where(np.isnan(values[members]), measured.min(), values[members])
+            scaled[members] = (own - measured.mean()) / measured.std()
+    return scaled
+
+
+def expected_improvement(mean: FloatArray, spread: FloatArray, best: float) -> FloatArray:
+    """How much a candidate is expected to exceed `best`, (m,), in the unit of the mean.
+
+    Args:
+        mean, spread: (m,), of a normal distribution per candidate; spread >= 0.
+
+    Source: Jones, Schonlau and Welch (1998), eq. 15, https://doi.org/10.1023/A:1008306431147
+    """
+    from scipy.special import ndtr
+
+    gain = mean - best
+    certain = spread <= 1e-12
+    z = gain / np.where(certain, 1.0, spread)
+    density = np.exp(-0.5 * z**2) / math.sqrt(2 * math.pi)
+    expected: FloatArray = np.where(certain, np.maximum(gain, 0.0), gain * ndtr(z) + spread * density)
+    return expected
+
+
+def upper_confidence_bound(mean: FloatArray, spread: FloatArray, best: float) -> FloatArray:
+    """The mean and `KAPPA` standard deviations, (m,); `best` is not used.
+
+    Source: Srinivas et al. (2010), https://arxiv.org/abs/0912.3995; kappa is kept constant here.
+    """
+    return mean + KAPPA * spread
+
+
+def predicted(mean: FloatArray, spread: FloatArray, best: float) -> FloatArray:
+    """The mean alone, (m,): no exploration besides that of the candidates."""
+    return mean
+
+
+Acquisition = Callable[[FloatArray, FloatArray, float], FloatArray]
+
+ACQUISITIONS: dict[str, Acquisition | None] = {
+    "bore": None,  # the surrogate itself: it learns the labels above, see `proposals.scores_of`
+    "expected_improvement": expected_improvement,
+    "upper_confidence_bound": upper_confidence_bound,
+    "predicted": predicted,
+}
+"""Acquisitions by name. A new one is one function and one line here."""

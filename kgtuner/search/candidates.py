@@ -60,6 +60,32 @@ def evolve(
     return ranked[distinct(ranked, exclude)]
 
 
+def scatter(
+    codes: Codes,
+    acquisition: Callable[[FloatArray], FloatArray],
+    rng: np.random.Generator,
+    *,
+    exclude: FloatArray | None = None,
+    population: int = 10_000,
+    offspring: int = 0,
+    generations: int = 0,
+) -> FloatArray:
+    """Random valid configurations alone, the best first; what many Bayesian optimisers do.
+
+    Args and Returns: as for `evolve`; `offspring` and `generations` have no meaning here.
+    """
+    drawn = codes.sample(population, rng)
+    ranked = drawn[_best_first(acquisition(drawn), rng)]
+    return ranked[distinct(ranked, exclude)]
+
+
+MAXIMISERS = {
+    "evolution": evolve,
+    "scatter": scatter,
+}
+"""Ways to find what an acquisition likes best, by name. A new one is one function and one line here."""
+
+
 def unseen(codes: Codes, rng: np.random.Generator, exclude: FloatArray, tries: int = 1_000) -> FloatArray:
     """Random valid rows (m, d) that are not excluded; none if the space seems exhausted."""
     drawn = codes.sample(tries, rng)

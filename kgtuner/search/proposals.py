@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
-from kgtuner.search.acquisition import GAMMA, bore_labels
-from kgtuner.search.candidates import evolve, unseen
+from kgtuner.registry import lookup
+from kgtuner.search.acquisition import ACQUISITIONS, GAMMA, bore_labels, standardised
+from kgtuner.search.candidates import MAXIMISERS, unseen
 from kgtuner.search.surrogates import Surrogate
 from kgtuner.space.codes import Codes
 from kgtuner.space.encoding import Encoder
@@ -49,31 +50,72 @@ class Observations:
         return len(self.codes)
 
 
+Scores = Callable[[FloatArray], FloatArray]
+"""(m, d) codes to (m,), larger is more worth a trial."""
+
+
+def scores_of(
+    space: Space,
+    observations: Observations,
+    rng: np.random.Generator,
+    surrogate: Surrogate,
+    *,
+    acquisition: str = "bore",
+    gamma: float = GAMMA,
+) -> Scores | None:
+    """What a surrogate fitted to the observations thinks of candidates; None before there is anything to learn.
+
+    Failed and running trials count as bad: the search keeps away from where trainings break, and does not
+    propose the neighbourhood of a pending trial again.
+
+    Args:
+        acquisition: a name from `ACQUISITIONS`. For "bore" the surrogate learns which observations belong to
+            the best `gamma`, for the others their standardised values.
+    """
+    rule = lookup("acquisition", acquisition, ACQUISITIONS)
+    if rule is None:
+        targets = bore_labels(observations.values, observations.groups, gamma)
+    else:
+        targets = standardised(observations.values, observations.groups)
+    if not len(targets) or np.ptp(targets) == 0:
+        return None
+    encoder = Encoder(space)
+    surrogate.fit(encoder.features(observations.codes), targets, rng)
+    if rule is None:
+        return lambda codes: surrogate.predict(encoder.features(codes))
+    newest = observations.groups == observations.groups[-1]  # the graph that is being searched now
+    best = float(targets[newest].max())
+    return lambda codes: rule(*surrogate.distribution(encoder.features(codes)), best)
+
+
 def propose(
     space: Space,
     observations: Observations,
     rng: np.random.Generator,
     surrogate: Surrogate,
     *,
+    acquisition: str = "bore",
     gamma: float = GAMMA,
+    maximiser: str = "evolution",
     population: int = 10_000,
     offspring: int = 4_000,
     generations: int = 10,
 ) -> FloatArray:
-    """The code row (d,) that most probably belongs to the best `gamma`: BORE.
+    """The code row (d,) that an acquisition likes best, of those not observed yet.
 
-    Failed and running trials count as not good: the search keeps away from where trainings break, and
-    does not propose the neighbourhood of a pending trial again. No observed configuration is proposed
-    a second time unless there is nothing else.
+    No observed configuration is proposed a second time unless there is nothing else.
+
+    Args:
+        acquisition, gamma: as for `scores_of`.
+        maximiser: a name from `MAXIMISERS`.
+        population, offspring, generations: how hard candidates are searched, see `candidates.evolve`.
     """
-    labels = bore_labels(observations.values, observations.groups, gamma)
-    if not 0 < labels.sum() < len(labels):
+    scores = scores_of(space, observations, rng, surrogate, acquisition=acquisition, gamma=gamma)
+    if scores is None:
         return random_row(space.codes, observations.codes, rng)
-    encoder = Encoder(space)
-    surrogate.fit(encoder.features(observations.codes), labels, rng)
-    ranked = evolve(
+    ranked = lookup("maximiser", maximiser, MAXIMISERS)(
         space.codes,
-        lambda codes: surrogate.predict(encoder.features(codes)),
+        scores,
         rng,
         exclude=observations.codes,
         population=population,
@@ -84,6 +126,27 @@ def propose(
         return random_row(space.codes, observations.codes, rng)
     best: FloatArray = ranked[0]
     return best
+
+
+def best_of(pool: FloatArray, scores: Scores | None, rng: np.random.Generator) -> int:
+    """The position in `pool` (m, d) with the highest score, a tie broken at random."""
+    if scores is None:
+        return int(rng.integers(len(pool)))
+    values = scores(pool)
+    return int(np.lexsort((rng.random(len(pool)), -values))[0])
+
+
+def nearest(space: Space, row: FloatArray, pool: FloatArray) -> int:
+    """The position in `pool` (m, d) of what is most like a row: the mean over hyper-parameters of how far they differ.
+
+    Names differ by 0 or 1, numbers by their distance as a share of the legal range, and one that does not
+    apply by 1 from one that does.
+
+    Source: Gower (1971), https://doi.org/10.2307/2528823
+    """
+    encoder = Encoder(space)
+    difference = np.abs(encoder.features(pool) - encoder.features(row[None]))
+    return int(np.minimum(difference, 1.0).sum(1).argmin())
 
 
 def random_row(codes: Codes, seen: FloatArray, rng: np.random.Generator) -> FloatArray:

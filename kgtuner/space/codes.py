@@ -136,6 +136,19 @@ class Codes:
         result: BoolArray = (present == self.active(codes)).all(1) & ~self._violations(codes).any(1)
         return result
 
+    def inside(self, codes: FloatArray) -> BoolArray:
+        """Whether each row (n, d) has only values that are proposed now, (n,); what does not apply is not asked."""
+        inside = np.ones(len(codes), dtype=bool)
+        for j, choices in enumerate(self._choices):
+            column, domain = codes[:, j], self.parameters[j].domain
+            if choices is not None:
+                fits = _among(column, choices)
+            else:
+                assert isinstance(domain, Float | Integer)
+                fits = (domain.low <= column) & (column <= domain.high)
+            inside &= fits | np.isnan(column)
+        return inside
+
     def from_unit(self, unit: FloatArray) -> FloatArray:
         """Rows from points of the unit cube, (n, d + 1) in [0, 1) to (n, d); evenly spread points stay so."""
         codes = np.empty((len(unit), self.width))

@@ -8,12 +8,14 @@ from kgtuner.errors import ConfigError
 from kgtuner.graph import KnowledgeGraph
 from kgtuner.registry import lookup
 from kgtuner.subgraph.induced import MIN_VALID_TRIPLES, Subgraph, induced_subgraph
+from kgtuner.subgraph.k_core import k_core
 from kgtuner.subgraph.random_walk import EntitySampler, random_walk
 
 __all__ = ["MIN_VALID_TRIPLES", "SUBGRAPH_SAMPLERS", "Subgraph", "sample_subgraph"]
 
 SUBGRAPH_SAMPLERS: dict[str, EntitySampler] = {
     "random_walk": random_walk,
+    "k_core": k_core,
 }
 
 

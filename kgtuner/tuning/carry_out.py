@@ -16,12 +16,12 @@ from kgtuner.execution.executor import Executor
 from kgtuner.execution.storage import RESULT, storage_errors
 from kgtuner.files import full_disk_told
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.tuning.algorithms import ALGORITHMS
 from kgtuner.tuning.events import Observer, RunEnded, RunStarted
 from kgtuner.tuning.result import TuneResult, best_trial, stage_summaries, trial_table
 from kgtuner.tuning.run_folder import FORMAT, RunFolder
 from kgtuner.tuning.running import DEFAULT, TuningRun, found_config
 from kgtuner.tuning.settings import TuneSettings
-from kgtuner.tuning.two_stage import two_stage
 from kgtuner.types import Clock
 
 
@@ -48,7 +48,7 @@ def _searched(run: TuningRun, graph: KnowledgeGraph, notes: Sequence[str]) -> Tu
             for message in notes:
                 run.note(message)
             run.store.hold()
-            two_stage(run, graph)
+            ALGORITHMS[run.settings.algorithm](run, graph)
             result = _conclude(run, stopped_by, evaluate_test=True)
             ended = _end_of(result)
         except KeyboardInterrupt:

@@ -19,7 +19,7 @@ class TuneSettings:
         seed: of everything random.
         metric: what validation maximises.
         space: "broad", "reduced" (the paper's), "full" or the path of a YAML file.
-        algorithm: how stage one and stage two propose, a name from `SAMPLERS`.
+        algorithm: a name from `ALGORITHMS`: "kgtuner", a sampler that proposes in its stages, or a whole strategy.
         two_stages: False searches on the full graph only.
         stage_one_share: share of the budget for the subgraph.
         subgraph_ratio, subgraph_starts: how the subgraph is sampled.
@@ -34,7 +34,7 @@ class TuneSettings:
     seed: int = 0
     metric: str = "mrr"
     space: str = "broad"
-    algorithm: str = "rf_bore"
+    algorithm: str = "kgtuner"
     two_stages: bool = True
     stage_one_share: float = 0.5
     subgraph_ratio: float = 0.2

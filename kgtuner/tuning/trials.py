@@ -15,10 +15,11 @@ from kgtuner.execution.storage import RESULT, patiently, requeue_interrupted, st
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.asking import ask
 from kgtuner.search.proposals import Observations
-from kgtuner.search.samplers import SAMPLERS
+from kgtuner.search.samplers import SAMPLERS, ModelSampler
 from kgtuner.space.space import Space
 from kgtuner.tuning.raising import GraphSize
 from kgtuner.tuning.running import TuningRun
+from kgtuner.tuning.sampler_names import sampler_of
 from kgtuner.tuning.schedule import FINAL_SHARE, LEAST_TRAINING_SECONDS, START_SECONDS, Schedule
 from kgtuner.tuning.under_way import StagePlan
 from kgtuner.types import INTERRUPTED
@@ -46,9 +47,9 @@ def study_of(
     Args:
         slot: seconds of a trial; before short ones candidates are searched less hard.
     """
-    sampler_class = SAMPLERS[run.settings.algorithm]
+    sampler_class = SAMPLERS[sampler_of(run.settings.algorithm)]
     options: dict[str, Any] = {}
-    if run.settings.algorithm != "random":
+    if issubclass(sampler_class, ModelSampler):
         options["n_startup"] = 8 if plan.trials is None else max(2, min(10, plan.trials // 3))
         if slot is not None and slot < HARD_FROM:
             options |= QUICK

@@ -35,7 +35,7 @@ def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
     # With a busy neighbour a second thread makes small steps many times slower.
     threads = settings.threads or 1
     if settings.budget.full_trainings is not None:
-        _measure_full_training(run, graph, space, threads)
+        measure_full_training(run, graph, space, threads)
     schedule = schedule_of(run, two_stages=subgraph is not None)
     trials = settings.budget.trials
     if subgraph is not None:
@@ -80,7 +80,7 @@ def _subgraph(run: TuningRun, graph: KnowledgeGraph) -> KnowledgeGraph | None:
     return sample.graph
 
 
-def _measure_full_training(run: TuningRun, graph: KnowledgeGraph, space: Space, threads: int) -> None:
+def measure_full_training(run: TuningRun, graph: KnowledgeGraph, space: Space, threads: int) -> None:
     """Turn a budget in full trainings into seconds: train the default configuration to its end once."""
     if run.budget_seconds is not None:
         return

@@ -21,14 +21,25 @@ from optuna.testing.pytest_samplers import (
 
 from kgtuner.domains import Choices, Float
 from kgtuner.search.asking import ask
-from kgtuner.search.samplers import SAMPLERS, SpaceSampler
+from kgtuner.search.samplers import SAMPLERS, ModelSampler, SpaceSampler
 from kgtuner.space import Condition, Constraint, Parameter, Space
 
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
+QUICK = {"population": 50, "offspring": 20, "generations": 2, "n_startup": 3}
+SMALL: dict[str, dict[str, Any]] = {
+    "random_forest": {"trees": 10},
+    "gaussian_process": {"lengths": (1.0,)},
+    "mlp": {"networks": 2, "width": 8, "steps": 20},
+}
 FAST: dict[str, dict[str, Any]] = {
-    "random": {},
-    "rf_bore": {"population": 50, "offspring": 20, "generations": 2, "n_startup": 3},
+    "evolution": {"population": 4, "tournament": 2},
+    "tpe": {"n_startup": 3},
+    **{
+        name: QUICK | {"surrogate_options": SMALL[sampler.SURROGATE]}
+        for name, sampler in SAMPLERS.items()
+        if issubclass(sampler, ModelSampler)
+    },
 }
 
 

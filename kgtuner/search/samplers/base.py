@@ -16,7 +16,7 @@ from optuna.trial import FrozenTrial, TrialState
 
 from kgtuner.domains import Choices
 from kgtuner.search.distributions import distributions, space_of, stepped
-from kgtuner.search.proposals import Observations
+from kgtuner.search.proposals import Observations, nearest
 from kgtuner.space.parameters import Parameter
 from kgtuner.space.space import Space
 from kgtuner.types import INTERRUPTED, FloatArray
@@ -48,6 +48,14 @@ class SpaceSampler(BaseSampler, abc.ABC):
     @abc.abstractmethod
     def row(self, space: Space, observations: Observations, number: int) -> FloatArray:
         """Codes (d,) for trial `number`; running and failed trials are observations without a value."""
+
+    def choose(self, space: Space, observations: Observations, number: int, pool: FloatArray) -> int:
+        """The position of the row to try next among given ones, (m, d) codes that have not been tried.
+
+        For replaying a search on a table of trainings. Where a sampler has no opinion of its own on rows it
+        did not make, this is the row that is most like its proposal.
+        """
+        return nearest(space, self.row(space, observations, number), pool)
 
     def generator(self, *key: int) -> np.random.Generator:
         return np.random.default_rng([self.seed, *key])

@@ -13,3 +13,6 @@ class RandomSampler(SpaceSampler):
 
     def row(self, space: Space, observations: Observations, number: int) -> FloatArray:
         return random_row(space.codes, observations.codes, self.generator(number))
+
+    def choose(self, space: Space, observations: Observations, number: int, pool: FloatArray) -> int:
+        return int(self.generator(number).integers(len(pool)))

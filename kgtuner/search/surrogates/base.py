@@ -17,5 +17,9 @@ class Surrogate(abc.ABC):
         """Learn from (n, D) features and their (n,) targets; all randomness comes from `rng`."""
 
     @abc.abstractmethod
+    def distribution(self, features: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The mean and the standard deviation of the target of each of (m, D) features, twice (m,)."""
+
     def predict(self, features: FloatArray) -> FloatArray:
         """The expected target of each of (m, D) features, (m,)."""
+        return self.distribution(features)[0]

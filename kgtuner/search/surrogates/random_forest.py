@@ -55,3 +55,14 @@ class RandomForest(Surrogate):
         for tree, values in self._forest:
             total += values[tree.apply(x)]
         return total / len(self._forest)
+
+    def distribution(self, features: FloatArray) -> tuple[FloatArray, FloatArray]:
+        """The mean of the trees and how far they spread, (m,) each: what SMAC takes for uncertainty."""
+        x = np.ascontiguousarray(features, dtype=np.float32)
+        total, squared = np.zeros(len(x)), np.zeros(len(x))
+        for tree, values in self._forest:
+            own = values[tree.apply(x)]
+            total += own
+            squared += own**2
+        mean = total / len(self._forest)
+        return mean, np.sqrt(np.maximum(squared / len(self._forest) - mean**2, 0.0))

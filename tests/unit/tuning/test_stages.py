@@ -16,7 +16,7 @@ from kgtuner.execution.storage import REASON, RESULT
 from kgtuner.execution.tasks import Done, EvaluateTask, Failed, Message, Resources, Task, TrainTask
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.proposals import Observations, random_row
-from kgtuner.search.samplers import SAMPLERS, bore
+from kgtuner.search.samplers import SAMPLERS, model_based
 from kgtuner.space.space import Space
 from kgtuner.tuning import running
 from kgtuner.tuning.budget import Budget
@@ -141,7 +141,7 @@ def worker(monkeypatch: pytest.MonkeyPatch) -> type[FakeWorker]:
     class Fresh(FakeWorker):
         pass
 
-    monkeypatch.setattr(bore, "propose", _drawn)  # nothing here depends on how good a proposal is
+    monkeypatch.setattr(model_based, "propose", _drawn)  # nothing here depends on how good a proposal is
     return Fresh
 
 
@@ -560,7 +560,7 @@ def test_candidates_are_searched_less_hard_before_short_trials(
         asked.add(how["population"])
         return _drawn(space, observations, rng)
 
-    monkeypatch.setattr(bore, "propose", seen)
+    monkeypatch.setattr(model_based, "propose", seen)
     run, _ = started(worker, tmp_path, graph, FakeClock(), budget=budget)
     two_stage(run, graph)
     assert population in asked
@@ -662,5 +662,5 @@ def test_a_run_interrupted_with_several_trials_under_way_makes_all_of_them_again
     cut_off = [item[1].task.config for item in interrupted.ends]  # type: ignore[union-attr]
     assert len(cut_off) == 3
     worker.killed_at = float("inf")
-    again, fake = started(worker, tmp_path, graph, FakeClock(), trials=12, max_steps=50)
+    again, _ = started(worker, tmp_path, graph, FakeClock(), trials=12, max_steps=50)
     two_stage(again, graph)

@@ -1,0 +1,173 @@
+"""Every algorithm replayed on the tables of real trainings, with a simulated clock and paired seeds.
+
+    python -m benchmarks.tabular.simulate                       # all tables, into results/search_simulated.json
+    python -m benchmarks.tabular.simulate --tables umls-complex --seeds 5 --only random racing
+
+Costs are in whole trainings on the full graph. A run that is in the result file already, for the same table, is
+kept. Rows of the table that an algorithm has asked for are gone, so on a small table all of them end alike.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from benchmarks import record
+from benchmarks.tabular.compare import against, interval, regrets
+from benchmarks.tabular.replay import replay
+from benchmarks.tabular.store import DATA
+from benchmarks.tabular.table import Table
+from kgtuner.search.samplers import SAMPLERS, ModelSampler
+from kgtuner.search.strategies import FULL, STRATEGIES, Asking, Problem
+from kgtuner.search.strategies.racing import racing
+from kgtuner.search.strategies.single import single
+
+NAME = "search_simulated"
+SUBGRAPH = {"umls": "walk-0.4", "codex-s": "walk-0.2", "wn18rr": "walk-0.2"}
+BUDGETS = (3.0, 10.0, 30.0)
+"""Whole trainings. A strategy that plans with its budget is run for each of them."""
+LEAST_ROWS = 20
+"""Configurations below which a table says nothing about a search."""
+TREES = 50
+"""In the forests of a replay; 200 in a real search."""
+
+Search = Callable[[Problem], Asking]
+
+ALGORITHMS: dict[str, Search] = {
+    **{name: partial(single, sampler=name) for name in SAMPLERS},
+    **{name: strategy.search for name, strategy in STRATEGIES.items()},
+    "racing (full graph only)": partial(racing, use_subgraph=False),
+    "racing (random proposals)": partial(racing, sampler="random"),
+    "racing (rf_ei)": partial(racing, sampler="rf_ei"),
+    "racing (gp)": partial(racing, sampler="gp"),
+}
+FORESTS = ("toss", "racing", "racing (full graph only)", "racing (rf_ei)")
+
+
+def options_of(name: str) -> dict[str, object]:
+    """Of the samplers that an algorithm makes."""
+    sampler = SAMPLERS.get(name)
+    own = sampler is not None and issubclass(sampler, ModelSampler) and sampler.SURROGATE == "random_forest"
+    return {"surrogate_options": {"trees": TREES}} if own or name in FORESTS else {}
+
+
+def simulated(table: Table, graph: str, name: str, budget: float, seeds: range) -> list[dict[str, Any]]:
+    """One algorithm on one table: what each seed found, and how long proposing took in seconds."""
+    subgraph = SUBGRAPH[graph]
+    numbers = table.numbers((subgraph,))
+    runs = []
+    for seed in seeds:
+        began = time.perf_counter()
+        trace = replay(
+            table,
+            ALGORITHMS[name],
+            budget,
+            seed,
+            fidelities=(subgraph,),
+            options=options_of(name),
+            numbers=numbers,
+        )
+        took = time.perf_counter() - began
+        runs.append(
+            {
+                "seed": seed,
+                "trainings": trace.trainings,
+                "cost": [round(c, 5) for c in trace.cost],
+                "quality": [round(q, 6) for q in trace.quality],
+                "seconds": round(took, 3),
+            }
+        )
+    return runs
+
+
+def digest(path: Path) -> str:
+    return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
+
+
+def figures(table: Table, graph: str, runs: dict[str, dict[str, list[dict[str, Any]]]]) -> dict[str, Any]:
+    """Mean regret with its interval for each budget, and the paired tests of our own against all others."""
+    numbers = table.numbers((SUBGRAPH[graph],))
+    best = max(t.value for n in numbers if not (t := table.trainings[FULL][n]).failed)
+    shown: dict[str, Any] = {"configurations": len(numbers), "best": best, "budgets": {}}
+    for budget, by_name in runs.items():
+        regret = {
+            name: regrets(best, [run["quality"][-1] if run["quality"] else float("nan") for run in own])
+            for name, own in by_name.items()
+        }
+        shown["budgets"][budget] = {
+            "regret": {
+                name: dict(zip(("mean", "low", "high"), interval(values), strict=True))
+                for name, values in regret.items()
+            },
+            "racing_against": against("racing", regret) if "racing" in regret else {},
+        }
+    return shown
+
+
+def table_of(shown: dict[str, Any]) -> str:
+    """Regrets as Markdown, the best first at the largest budget."""
+    budgets = list(shown["budgets"])
+    names = sorted(
+        shown["budgets"][budgets[-1]]["regret"],
+        key=lambda name: [
+            shown["budgets"][b]["regret"].get(name, {"mean": 9})["mean"] for b in budgets[::-1]
+        ],
+    )
+    lines = ["| algorithm | " + " | ".join(f"{b} trainings" for b in budgets) + " |"]
+    lines.append("|---" * (len(budgets) + 1) + "|")
+    for name in names:
+        cells = []
+        for b in budgets:
+            r = shown["budgets"][b]["regret"].get(name)
+            cells.append("" if r is None else f"{r['mean']:.4f} ({r['low']:.4f} to {r['high']:.4f})")
+        lines.append(f"| {name} | " + " | ".join(cells) + " |")
+    return "\n".join(lines)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--tables", nargs="+", help="such as umls-complex; by default all that are large enough"
+    )
+    parser.add_argument("--seeds", type=int, default=30)
+    parser.add_argument("--budgets", type=float, nargs="+", default=list(BUDGETS))
+    parser.add_argument("--only", nargs="+", default=list(ALGORITHMS), choices=list(ALGORITHMS))
+    options = parser.parse_args()
+    path = record.RESULTS / f"{NAME}.json"
+    kept: dict[str, Any] = json.loads(path.read_text())["tables"] if path.exists() else {}
+    for file in sorted(DATA.glob("*.parquet")):
+        name = file.stem
+        if options.tables is not None and name not in options.tables:
+            continue
+        graph, _, model = name.rpartition("-")
+        table = Table.load(graph, model)
+        if SUBGRAPH[graph] not in table.trainings or len(table.numbers((SUBGRAPH[graph],))) < LEAST_ROWS:
+            print(f"{name}: fewer than {LEAST_ROWS} configurations so far, left out")
+            continue
+        if kept.get(name, {}).get("table") != digest(file):
+            kept[name] = {"table": digest(file), "runs": {}}
+        runs = kept[name]["runs"]
+        for budget in options.budgets:
+            own = runs.setdefault(f"{budget:g}", {})
+            for algorithm in options.only:
+                if len(own.get(algorithm, ())) < options.seeds:
+                    own[algorithm] = simulated(table, graph, algorithm, budget, range(options.seeds))
+                    seconds = sum(run["seconds"] for run in own[algorithm])
+                    print(
+                        f"{name} {budget:g} {algorithm}: {options.seeds} seeds in {seconds:.1f} s", flush=True
+                    )
+            kept[name] |= figures(table, graph, runs)
+            record.write(NAME, {"tables": kept, "trees": TREES, "seeds": options.seeds})
+        print(table_of(kept[name]))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""Racing: proposals by a forest, stopped early where they fall behind, from a subgraph to the full graph."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from kgtuner.search.samplers import SAMPLERS
+from kgtuner.search.strategies.base import FULL, Asking, Problem, Request, nothing, observed
+from kgtuner.types import FloatArray
+
+ETA = 3
+"""One of so many trainings of a rung goes on to the next one."""
+SHORT = 0.25
+"""The share of a whole training that the lower rung of a graph has."""
+
+
+@dataclass(frozen=True)
+class Rung:
+    """A graph and a share of a whole training on it."""
+
+    fidelity: str
+    share: float
+
+
+def racing(problem: Problem, sampler: str = "rf_bore", *, use_subgraph: bool = True) -> Asking:
+    """Whenever something has earned it, the best of a rung goes on; otherwise a new configuration starts below.
+
+    Rungs: a short and a whole training on the largest subgraph, then on the full graph. A configuration goes on
+    when it is among the best third of its rung. New ones come from a sampler that has seen all rungs: each
+    configuration counts where it got furthest, and values are compared within a rung.
+
+    Source: asynchronous halving of Li et al. (2020), https://arxiv.org/abs/1810.05934, with proposals as in Klein et
+    al. (2020), https://arxiv.org/abs/2003.10865, by BORE in place of a Gaussian process.
+
+    Args:
+        sampler: a name from `SAMPLERS`.
+        use_subgraph: False to race on the full graph alone.
+    """
+    proposer = SAMPLERS[sampler](problem.space, seed=problem.seed, **problem.options)  # type: ignore[arg-type]
+    graphs = [fidelity.name for fidelity in problem.subgraphs[-1:]] if use_subgraph else []
+    rungs = [Rung(name, share) for name in (*graphs, FULL) for share in (SHORT, 1.0)]
+    rows: list[FloatArray] = []
+    values: list[list[float]] = []  # of each row, one per rung it has been on
+    spent = 0.0
+    while spent < problem.budget:
+        number = _promotable(values, len(rungs))
+        if number is None:
+            known = nothing(problem.space)
+            for row, own in sorted(zip(rows, values, strict=True), key=lambda pair: len(pair[1])):
+                known += observed(row, own[-1], group=len(own) - 1)
+            new = problem.next(proposer, known, len(rows))
+            if new is None:
+                number = _next_best(values, len(rungs))
+                if number is None:
+                    return
+            else:
+                rows.append(new)
+                values.append([])
+                number = len(rows) - 1
+        rung = rungs[len(values[number])]
+        answer = yield Request(rows[number], rung.fidelity, rung.share, larger=rung.fidelity == FULL)
+        values[number].append(answer.value)
+        spent += answer.cost
+
+
+def _promotable(values: list[list[float]], rungs: int) -> int | None:
+    """The best of the highest rung from which somebody has earned to go on."""
+    for rung in range(rungs - 2, -1, -1):
+        been = [(own[rung], number) for number, own in enumerate(values) if len(own) > rung]
+        best_first = sorted((pair for pair in been if not np.isnan(pair[0])), key=lambda pair: -pair[0])
+        for _, number in best_first[: len(been) // ETA]:
+            if len(values[number]) == rung + 1:
+                return number
+    return None
+
+
+def _next_best(values: list[list[float]], rungs: int) -> int | None:
+    """Once nothing new is left: the best that has not been on the last rung, from the highest rung."""
+    for rung in range(rungs - 2, -1, -1):
+        waiting = [
+            (own[rung], n) for n, own in enumerate(values) if len(own) == rung + 1 and own[rung] == own[rung]
+        ]
+        if waiting:
+            return max(waiting)[1]
+    return None

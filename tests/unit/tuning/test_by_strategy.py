@@ -1,0 +1,211 @@
+"""Strategies carried out with a worker and a clock that are not real."""
+
+from __future__ import annotations
+
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import kgtuner as kt
+from kgtuner.errors import ConfigError
+from kgtuner.execution.executor import Executor, Job, SlotHealth
+from kgtuner.execution.storage import RESULT, value_of
+from kgtuner.execution.tasks import Done, Message, Resources, Task, TrainTask
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.search.proposals import Observations, random_row
+from kgtuner.search.samplers import model_based
+from kgtuner.search.strategies import STRATEGIES
+from kgtuner.space.space import Space
+from kgtuner.tuning.algorithms import ALGORITHMS, default_space
+from kgtuner.tuning.budget import Budget
+from kgtuner.tuning.by_strategy import GRAPH, REQUEST, by_strategy
+from kgtuner.tuning.events import Silent
+from kgtuner.tuning.run_folder import RunFolder
+from kgtuner.tuning.running import TuningRun
+from kgtuner.tuning.settings import TuneSettings
+from kgtuner.types import FloatArray
+
+
+class Clock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+class Worker(Executor):
+    """Trains nothing: each training takes its time and is better the nearer the learning rate is to 0.01."""
+
+    slots = 1
+    killed_at = math.inf
+
+    def __init__(self, clock: Clock) -> None:
+        self.clock = clock
+        self.tasks: list[TrainTask] = []
+        self.jobs: list[Job] = []
+
+    def start(self) -> None: ...
+
+    def close(self, *, kill: bool = False) -> None: ...
+
+    def cancel(self, job: Job) -> None:
+        self.jobs.remove(job)
+
+    def health(self) -> list[SlotHealth]:
+        return []
+
+    def describe(self) -> dict[str, Any]:
+        return {}
+
+    def submit(self, task: Task, resources: Resources) -> Job:
+        self.jobs.append(Job(task, resources))
+        return self.jobs[-1]
+
+    def wait(self, seconds: float) -> list[tuple[Job, Message]]:
+        job = self.jobs.pop(0)
+        assert isinstance(job.task, TrainTask)
+        return [(job, Done(self.trained(job.task)))]
+
+    def trained(self, task: TrainTask) -> dict[str, Any]:
+        before = 0.0
+        assert task.checkpoint is not None
+        if task.checkpoint.exists():
+            before = float(task.checkpoint.read_text())
+        seconds = task.config["training"]["max_seconds"]
+        spent = max(0.0, seconds - before)
+        if self.clock.now + spent > type(self).killed_at:
+            raise KeyboardInterrupt
+        self.tasks.append(task)
+        self.clock.now += spent + 0.1
+        task.checkpoint.write_text(str(before + spent))
+        if task.save_to is not None:
+            task.save_to.write_text("")
+        value = 1 / (1 + abs(math.log10(task.config["optimizer"]["learning_rate"] / 0.01)))
+        return {
+            "best": value,
+            "valid": {"mrr": value},
+            "valid_seconds": 0.1,
+            "seconds": before + spent,
+            "peak_rss_mb": 1.0,
+            "config": dict(task.config),
+        }
+
+
+@pytest.fixture
+def worker(monkeypatch: pytest.MonkeyPatch) -> type[Worker]:
+    class Fresh(Worker):
+        pass
+
+    monkeypatch.setattr(model_based, "propose", _drawn)  # nothing here depends on how good a proposal is
+    return Fresh
+
+
+def _drawn(
+    space: Space, observations: Observations, rng: np.random.Generator, *_: Any, **__: Any
+) -> FloatArray:
+    return random_row(space.codes, observations.codes, rng)
+
+
+@pytest.fixture(scope="module")
+def graph() -> KnowledgeGraph:
+    return kt.load_dataset("world")
+
+
+def started(
+    worker: type[Worker], folder: Path, clock: Clock, algorithm: str, seconds: float = 120.0
+) -> TuningRun:
+    settings = TuneSettings(
+        models=("complex",),
+        budget=Budget(seconds=seconds),
+        space=default_space(algorithm),
+        algorithm=algorithm,
+    )
+    run_folder = RunFolder(folder)
+    run_folder.create()
+    return TuningRun(run_folder, settings, Silent(), clock, worker(clock))
+
+
+def asked(run: TuningRun) -> list[tuple[int, str, dict[str, Any], float | None]]:
+    trials = [*run.store.trials("subgraph"), *run.store.trials("full")]
+    told = [t for t in trials if REQUEST in t.user_attrs and RESULT in t.user_attrs]
+    return sorted(
+        (t.user_attrs[REQUEST], t.user_attrs[GRAPH], t.params, value_of(t)) for t in told
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_budget_is_kept_and_something_is_trained_on_the_full_graph(
+    name: str, worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    clock = Clock()
+    run = started(worker, tmp_path, clock, name)
+    by_strategy(run, graph)
+    assert 40 < clock.now <= 119
+    assert any(graph_name == "full" for _, graph_name, _, _ in asked(run))
+    assert any(graph_name != "full" for _, graph_name, _, _ in asked(run))
+
+
+def test_an_interrupted_strategy_takes_the_same_decisions_again_and_goes_on(
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    whole = started(worker, tmp_path / "whole", Clock(), "racing")
+    by_strategy(whole, graph)
+    worker.killed_at = 40.0
+    clock = Clock()
+    first = started(worker, tmp_path / "cut", clock, "racing")
+    with pytest.raises(KeyboardInterrupt):
+        by_strategy(first, graph)
+    first.save_state(force=True)
+    first.close()
+    worker.killed_at = math.inf
+    second = started(worker, tmp_path / "cut", clock, "racing")
+    by_strategy(second, graph)
+    before, after = asked(whole), asked(second)
+    assert [trial[:3] for trial in after[:8]] == [trial[:3] for trial in before[:8]]
+    assert len({trial[0] for trial in after}) == len(after)
+
+
+def test_toss_raises_dimension_and_batch_size_on_the_full_graph(
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    run = started(worker, tmp_path, Clock(), "toss")
+    by_strategy(run, graph)
+    sizes = {
+        stage: {
+            (config["model"]["dimension"], config["training"]["batch_size"])
+            for t in run.store.trials(stage)
+            if RESULT in t.user_attrs
+            for config in [t.user_attrs[RESULT]["config"]]
+        }
+        for stage in ("subgraph", "full")
+    }
+    assert sizes["subgraph"] == {(100, 128)}
+    assert max(sizes["full"]) == (2000, 1024)
+
+
+def test_a_time_too_short_for_the_full_graph_ends_with_the_best_of_the_subgraph_there(
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("kgtuner.tuning.by_strategy.ROOM", 3.0)  # trainings take longer than was thought
+    run = started(worker, tmp_path, Clock(), "autone", seconds=100.0)
+    by_strategy(run, graph)
+    trained = asked(run)
+    last = [trial for trial in trained if trial[1] == "full"]
+    assert last[0][0] == -1
+    largest = [trial for trial in trained if trial[1] == "random_walk-0.2"]
+    assert last[0][2] == max(largest, key=lambda trial: trial[3] or 0.0)[2]
+
+
+def test_a_strategy_refuses_a_number_of_trials(tmp_path: Path) -> None:
+    with pytest.raises(ConfigError, match="toss spends a budget in time or in full trainings"):
+        kt.tune("world", algorithm="toss", trials=5, output=tmp_path / "run")
+
+
+def test_each_algorithm_has_a_space_of_its_own_by_default() -> None:
+    assert default_space("toss") == "reduced"
+    assert {default_space(name) for name in ("kgtuner", "rf_bore", "random")} == {"broad"}
+    assert set(ALGORITHMS) >= {"kgtuner", "toss", "grash", "autone", "tpe", "gp", "random", "grid"}
