@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from kgtuner import kernels
 from kgtuner.config import Component, TrialConfig
 from kgtuner.errors import ConfigError, DataError, OutOfMemory
 from kgtuner.evaluation.evaluator import validation_metrics, validation_sample
@@ -298,10 +299,12 @@ def prepare(
         frequency_weights=training.frequency_weights,
         device=device,
     )
+    compiled = device.type == "cpu" and kernels.available()
     step: NegativeSamplingStep | AllEntitiesStep
     if training.mode == "negative_sampling":
         dense = _touches_most(config, negatives, graph.n_entities, optimizer.row_updates)
-        step = NegativeSamplingStep(model, loss, regularizer, negatives, queries, generator, dense=dense)
+        parts = (model, loss, regularizer, negatives, queries, generator)
+        step = NegativeSamplingStep(*parts, dense=dense, compiled=compiled)
     else:
         every = training.mode == "k_vs_all"
         step = AllEntitiesStep(
