@@ -79,9 +79,7 @@ def compiled_ranks(scores: Tensor, target: IntArray, rows: IntArray, columns: In
 
 
 def _diverged(broken: int, scores: Tensor) -> Diverged:
-    return Diverged(
-        f"{broken} of {scores.numel()} scores are not finite; a smaller learning rate may help"
-    )
+    return Diverged(f"{broken} of {scores.numel()} scores are not finite; a smaller learning rate may help")
 
 
 def rank_queries(
@@ -120,8 +118,12 @@ def rank_queries(
             if compiled:
                 rank[part] = compiled_ranks(scores, answer[part], rows, columns)
             else:
-                there = (torch.as_tensor(ids, device=device) for ids in (answer[part], rows, columns))
-                rank[part] = realistic_ranks(scores, *there, buffer[: len(scores)]).cpu().numpy()
+                target, rows_there, columns_there = (
+                    torch.as_tensor(ids, device=device) for ids in (answer[part], rows, columns)
+                )
+                counts = buffer[: len(scores)]
+                ranks = realistic_ranks(scores, target, rows_there, columns_there, counts)
+                rank[part] = ranks.cpu().numpy()
             others = columns != answer[part][rows]
             candidates[part] = n_entities - np.bincount(rows[others], minlength=len(rank[part]))
             del scores  # or the next chunk's would stand beside them

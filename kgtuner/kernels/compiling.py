@@ -6,13 +6,18 @@ import hashlib
 from collections.abc import Callable
 from functools import cache
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
+import numpy.typing as npt
 import platformdirs
 from numba.core import config
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
+Floats = npt.NDArray[Any]
+"""float32 or float64; all of a call are alike, and contiguous."""
+Ints = npt.NDArray[Any]
+"""int32 or int64."""
 
 REORDERED = {"reassoc", "contract", "nsz", "arcp"}
 """What the compiler may assume: sums in any order, so that vector instructions make them. It may not assume that
@@ -22,9 +27,9 @@ there is neither NaN nor infinity, because those have to be seen."""
 def compiled(function: Kernel) -> Kernel:
     """Compile a function of arrays and numbers on its first call with each combination of types.
 
-    The machine code is kept in the user's cache folder, below a name that follows from the source of all kernels: Numba
-    itself would not notice a change in a function that another file has. NUMBA_CACHE_DIR overrides the folder. Without a
-    folder that can be written to, each process compiles anew.
+    The machine code is kept in the user's cache folder, below a name that follows from the source of all kernels:
+    Numba itself would not notice a change in a function that another file has. NUMBA_CACHE_DIR overrides the
+    folder. Without a folder that can be written to, each process compiles anew.
     """
     given = config.CACHE_DIR
     config.CACHE_DIR = given or str(_folder())

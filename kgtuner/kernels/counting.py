@@ -1,17 +1,14 @@
-"""Ranks by counting: one pass over the scores of a query sees which are higher, which are equal, and which are broken."""
+"""Ranks by counting: one pass over the scores of a query sees which are higher, equal, or broken."""
 
 from __future__ import annotations
 
 import numpy as np
 
-from kgtuner.kernels.compiling import compiled
-from kgtuner.types import FloatArray, IntArray
+from kgtuner.kernels.compiling import Floats, Ints, compiled
 
 
 @compiled
-def counted_ranks(
-    scores: FloatArray, target: IntArray, offsets: IntArray, columns: IntArray, ranks: FloatArray
-) -> int:
+def counted_ranks(scores: Floats, target: Ints, offsets: Ints, columns: Ints, ranks: Floats) -> int:
     """Into `ranks` (b,) float64: the filtered rank of each target among its candidates, ties at their mean rank.
 
     Args:

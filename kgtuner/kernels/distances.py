@@ -1,15 +1,16 @@
 """Distances between table rows and vectors, and how they change, without the differences ever standing in memory.
 
-The kinds: `L1` sums absolute differences, `L2` is Euclidean, `MODULI` sums the moduli of complex differences, where a row
-holds the real parts and then the imaginary parts. Terms, rows and offsets are those of `products`.
+The kinds: `L1` sums absolute differences, `L2` is Euclidean, `MODULI` sums the moduli of complex differences, where a
+row holds the real parts and then the imaginary parts. Terms, rows and offsets are those of `products`.
 """
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
-from kgtuner.kernels.compiling import compiled
-from kgtuner.types import FloatArray, IntArray
+from kgtuner.kernels.compiling import Floats, Ints, compiled
 
 L1, L2, MODULI = 0, 1, 2
 KINDS = {"l1": L1, "l2": L2, "moduli": MODULI}
@@ -18,7 +19,7 @@ FLOOR = 1e-30
 
 
 @compiled
-def _distance(kind: int, table: FloatArray, row: int, vectors: FloatArray, vector: int) -> float:
+def _distance(kind: int, table: Floats, row: int, vectors: Floats, vector: int) -> Any:
     width, zero = table.shape[1], table.dtype.type(0)
     total = zero
     if kind == L1:
@@ -41,13 +42,13 @@ def _distance(kind: int, table: FloatArray, row: int, vectors: FloatArray, vecto
 @compiled
 def _add_slope(
     kind: int,
-    table: FloatArray,
+    table: Floats,
     row: int,
-    vectors: FloatArray,
+    vectors: Floats,
     vector: int,
     weight: float,
-    at_vector: FloatArray,
-    at_row: FloatArray,
+    at_vector: Floats,
+    at_row: Floats,
 ) -> None:
     """How the distance grows with the row, times the weight: added to `at_row`, taken from `at_vector`[vector]."""
     width, number = table.shape[1], table.dtype.type
@@ -78,13 +79,13 @@ def _add_slope(
 @compiled
 def distances(
     kind: int,
-    table: FloatArray,
-    rows: IntArray,
-    offsets: IntArray,
-    order: IntArray,
-    index: IntArray,
-    vectors: FloatArray,
-    out: FloatArray,
+    table: Floats,
+    rows: Ints,
+    offsets: Ints,
+    order: Ints,
+    index: Ints,
+    vectors: Floats,
+    out: Floats,
 ) -> None:
     """Into `out` (m,): the distance of a term's row of `table` (n, width) from its vector, for the first m terms."""
     for r in range(len(rows)):
@@ -97,15 +98,15 @@ def distances(
 @compiled
 def slopes(
     kind: int,
-    table: FloatArray,
-    rows: IntArray,
-    offsets: IntArray,
-    order: IntArray,
-    index: IntArray,
-    vectors: FloatArray,
-    weights: FloatArray,
-    at_vectors: FloatArray,
-    at_rows: FloatArray,
+    table: Floats,
+    rows: Ints,
+    offsets: Ints,
+    order: Ints,
+    index: Ints,
+    vectors: Floats,
+    weights: Floats,
+    at_vectors: Floats,
+    at_rows: Floats,
 ) -> None:
     """The gradient of the sum of the first m terms' distances, times weights (m,).
 
@@ -123,11 +124,11 @@ def slopes(
 @compiled
 def all_slopes(
     kind: int,
-    table: FloatArray,
-    vectors: FloatArray,
-    weights: FloatArray,
-    at_vectors: FloatArray,
-    at_rows: FloatArray,
+    table: Floats,
+    vectors: Floats,
+    weights: Floats,
+    at_vectors: Floats,
+    at_rows: Floats,
 ) -> None:
     """As `slopes` for all rows of a small table (m, width) with all vectors, weights (b, m)."""
     for row in range(len(table)):
@@ -143,7 +144,7 @@ STRIDE = 4
 
 
 @compiled
-def all_distances(kind: int, table: FloatArray, vectors: FloatArray, out: FloatArray) -> None:
+def all_distances(kind: int, table: Floats, vectors: Floats, out: Floats) -> None:
     """Into `out` (b, n): the distance of each of the vectors (b, width) from each row of `table` (n, width)."""
     n, width = table.shape
     number = table.dtype.type

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
-from kgtuner.kernels.compiling import compiled
-from kgtuner.types import IntArray
+from kgtuner.kernels.compiling import Ints, compiled
 
 BITS = 11
 BUCKETS = 1 << BITS
 
 
 @compiled
-def stable_order(ids: IntArray) -> IntArray:
+def stable_order(ids: Ints) -> Ints:
     """(p,) int32, the order that sorts ids (p,), none below 0, and leaves equal ones as they stand: a radix sort."""
     n_terms, largest = len(ids), 0
     for i in range(n_terms):
@@ -40,7 +39,7 @@ def stable_order(ids: IntArray) -> IntArray:
 
 
 @compiled
-def touched_rows(ids: IntArray, order: IntArray) -> tuple[IntArray, IntArray]:
+def touched_rows(ids: Ints, order: Ints) -> tuple[Ints, Ints]:
     """The distinct rows (k,) int64, rising, and where the terms of each begin in `order`, (k + 1,) int32."""
     n_terms, k = len(ids), 0
     rows = np.empty(n_terms, dtype=np.int64)
@@ -56,7 +55,7 @@ def touched_rows(ids: IntArray, order: IntArray) -> tuple[IntArray, IntArray]:
 
 
 @compiled
-def all_offsets(ids: IntArray, n_rows: int) -> IntArray:
+def all_offsets(ids: Ints, n_rows: int) -> Ints:
     """(n_rows + 1,) int32, where the terms of each row begin, touched or not."""
     offsets = np.zeros(n_rows + 1, dtype=np.int32)
     for i in range(len(ids)):

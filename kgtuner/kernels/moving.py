@@ -8,14 +8,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from kgtuner.kernels.compiling import compiled
-from kgtuner.types import FloatArray, IntArray
+from kgtuner.kernels.compiling import Floats, Ints, compiled
 
 
 @compiled
-def _sum(
-    sources: FloatArray, index: IntArray, weights: FloatArray, first: int, last: int, total: FloatArray
-) -> None:
+def _sum(sources: Floats, index: Ints, weights: Floats, first: int, last: int, total: Floats) -> None:
     total[:] = 0
     for i in range(first, last):
         source, weight = index[i], weights[i]
@@ -25,12 +22,12 @@ def _sum(
 
 @compiled
 def sgd(
-    sources: FloatArray,
-    index: IntArray,
-    weights: FloatArray,
-    offsets: IntArray,
-    rows: IntArray,
-    table: FloatArray,
+    sources: Floats,
+    index: Ints,
+    weights: Floats,
+    offsets: Ints,
+    rows: Ints,
+    table: Floats,
     rate: float,
 ) -> None:
     """table -= rate * gradient."""
@@ -47,13 +44,13 @@ def sgd(
 
 @compiled
 def adagrad(
-    sources: FloatArray,
-    index: IntArray,
-    weights: FloatArray,
-    offsets: IntArray,
-    rows: IntArray,
-    table: FloatArray,
-    squares: FloatArray,
+    sources: Floats,
+    index: Ints,
+    weights: Floats,
+    offsets: Ints,
+    rows: Ints,
+    table: Floats,
+    squares: Floats,
     rate: float,
     epsilon: float,
 ) -> None:
@@ -73,23 +70,24 @@ def adagrad(
 
 @compiled
 def adam(
-    sources: FloatArray,
-    index: IntArray,
-    weights: FloatArray,
-    offsets: IntArray,
-    rows: IntArray,
-    table: FloatArray,
-    means: FloatArray,
-    squares: FloatArray,
+    sources: Floats,
+    index: Ints,
+    weights: Floats,
+    offsets: Ints,
+    rows: Ints,
+    table: Floats,
+    means: Floats,
+    squares: Floats,
     rate: float,
     root: float,
     keep_mean: float,
     keep_square: float,
     epsilon: float,
 ) -> None:
-    """means and squares decay towards the gradient and its square; table -= rate * mean / (sqrt(square) / root + epsilon).
+    """table -= rate * mean / (sqrt(square) / root + epsilon), with running means of the gradient and of its square.
 
-    A row without a gradient moves as well, by what its means still hold. `rate` and `root` are corrected for the start.
+    A row without a gradient moves as well, by what its means still hold. `rate` and `root` are corrected for
+    means that began at zero.
     """
     width, number = table.shape[1], table.dtype.type
     rate, turn, epsilon = number(rate), number(1 / root), number(epsilon)

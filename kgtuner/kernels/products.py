@@ -6,19 +6,18 @@ row of the large table is read once and in order, while the few vectors stay in 
 
 from __future__ import annotations
 
-from kgtuner.kernels.compiling import compiled
-from kgtuner.types import FloatArray, IntArray
+from kgtuner.kernels.compiling import Floats, Ints, compiled
 
 
 @compiled
 def products(
-    table: FloatArray,
-    rows: IntArray,
-    offsets: IntArray,
-    order: IntArray,
-    index: IntArray,
-    vectors: FloatArray,
-    out: FloatArray,
+    table: Floats,
+    rows: Ints,
+    offsets: Ints,
+    order: Ints,
+    index: Ints,
+    vectors: Floats,
+    out: Floats,
 ) -> None:
     """Into `out` (m,): the dot product of a term's row of `table` (n, width) with its vector, for the first m terms."""
     width = table.shape[1]
@@ -35,15 +34,15 @@ def products(
 
 @compiled
 def spread(
-    table: FloatArray,
-    rows: IntArray,
-    offsets: IntArray,
-    order: IntArray,
-    index: IntArray,
-    weights: FloatArray,
-    out: FloatArray,
+    table: Floats,
+    rows: Ints,
+    offsets: Ints,
+    order: Ints,
+    index: Ints,
+    weights: Floats,
+    out: Floats,
 ) -> None:
-    """Added to `out` (b, width) at a term's vector: its row of `table` times its weight, (m,), for the first m terms."""
+    """Added to `out` (b, width) at a term's vector: its row of `table` times its weight, (m,), for m first terms."""
     width = table.shape[1]
     for r in range(len(rows)):
         row = rows[r]

@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
+import copy
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 
 from kgtuner.kernels.distances import KINDS, all_slopes
+from kgtuner.models import Model
 from kgtuner.training.compiled_rows import CompiledRows, CompiledSums, as_sums
 from kgtuner.training.contest import Contest, ContestGradient, Judge
+from kgtuner.training.optimizers import Optimizer
 
 
 @dataclass(frozen=True)
 class RowsGradient(ContestGradient):
-    """As `ContestGradient`, where `at_drawn` is (k, width), the gradient of each touched row, complete but for the rest."""
+    """As `ContestGradient`, where `at_drawn` is (k, width), what reached each touched row through what was drawn."""
 
     def sums(self, contest: Contest, at_true: Tensor, at_asked: Tensor | int) -> CompiledSums:
         touched, b = contest.touched, len(contest.query)
@@ -51,7 +54,30 @@ class CompiledJudge(Judge):
             arrays = (candidates, query, weights, at_query, at_drawn)
             all_slopes(KINDS[kind], *(array.numpy() for array in arrays))
         else:
-            at_query, at_drawn = touched.slopes(kind, table, query, weights)
+            at_query, at_drawn = touched.slopes(kind, table, query, weights, self._room(len(touched)))
         at_query += at_true.mul_(at_positive[:, None])
         made = ContestGradient if drawn.dim() == 1 else RowsGradient
         return made(loss, at_query, at_true.neg_(), at_drawn)
+
+
+def compile_ahead(model: Model, optimizer: Optimizer) -> None:
+    """Compile what a training will call, or read it from the cache, by calling it on a row or two.
+
+    A first step would otherwise take seconds, out of the time that a trial was given.
+    """
+    pair, width = model.entities.new_ones(2, 2), 2
+    ids = torch.zeros(1, dtype=torch.int64)
+    touched = CompiledRows(ids, 1)
+    CompiledRows(ids).products(pair, pair, ids.int())
+    touched.spread(pair, pair[:1, :1])
+    kernel = model.distance_kernel()
+    if kernel is not None:
+        kind, _ = kernel
+        touched.distances(kind, pair, pair[:1], 1)
+        touched.slopes(kind, pair, pair[:1], pair[:1, :1].contiguous(), pair.new_empty(1, width))
+        all_slopes(KINDS[kind], *(pair.clone().numpy() for _ in range(5)))
+    if optimizer.KERNEL is not None:
+        begun = copy.copy(optimizer)
+        begun.begin_step()
+        wholes = [pair.clone() for _ in range(1 + len(begun.STATES))]
+        as_sums(pair).move(optimizer.KERNEL, begun.constants(), wholes, None)

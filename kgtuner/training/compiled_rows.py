@@ -63,9 +63,11 @@ class CompiledRows(TouchedRows):
         distances(KINDS[kind], table.detach().numpy(), *self._terms, *given)
         return found
 
-    def slopes(self, kind: str, table: Tensor, vectors: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
-        """The gradient of weighted `distances`, weights (b, n), at the vectors and at the touched rows, (k, width)."""
-        at_vectors, at_rows = torch.zeros_like(vectors), table.new_empty(len(self), table.shape[1])
+    def slopes(
+        self, kind: str, table: Tensor, vectors: Tensor, weights: Tensor, at_rows: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """The gradient of weighted `distances`, weights (b, n), at the vectors and at the touched rows, into `at_rows`."""
+        at_vectors = torch.zeros_like(vectors)
         given = (own_vectors(weights).numpy(), vectors.numpy(), weights.reshape(-1).numpy())
         slopes(KINDS[kind], table.detach().numpy(), *self._terms, *given, at_vectors.numpy(), at_rows.numpy())
         return at_vectors, at_rows

@@ -40,7 +40,7 @@ class Optimizer(abc.ABC):
     SPACE: ClassVar[Mapping[str, Domain]] = {"learning_rate": LEARNING_RATE}
     STATES: ClassVar[tuple[str, ...]] = ()
     KERNEL: ClassVar[str | None] = None
-    """The function of kgtuner/kernels/moving.py that sums a row's gradient and moves the row at once, if there is one."""
+    """The function of kgtuner/kernels/moving.py that sums a row's gradient and moves the row at once."""
 
     def __init__(self, *, learning_rate: float = 1e-3, row_updates: str = "auto") -> None:
         if not learning_rate > 0:
@@ -72,9 +72,8 @@ class Optimizer(abc.ABC):
             rows: (k,) distinct row ids.
         """
         wholes = [table, *self.states[name].values()]
-        if self.KERNEL is not None and isinstance(gradient, RowSums):
-            if gradient.move(self.KERNEL, self.constants(), wholes, rows):
-                return
+        if self._moved_by_kernel(gradient, wholes, rows):
+            return
         # A block of rows is summed, read and moved while it is in the cache. A GPU takes all rows at once.
         size = max(1, BLOCK_NUMBERS * len(table) // table.numel()) if table.is_cpu else len(gradient)
         for start in range(0, len(gradient), size):
@@ -87,6 +86,10 @@ class Optimizer(abc.ABC):
             self.move(moved, gradient[part].contiguous())
             for whole, values in zip(wholes, moved, strict=True):
                 whole.index_copy_(0, some, values)
+
+    def _moved_by_kernel(self, gradient: Tensor | RowSums, wholes: list[Tensor], rows: Tensor | None) -> bool:
+        sums = isinstance(gradient, RowSums) and self.KERNEL is not None
+        return sums and gradient.move(self.KERNEL, self.constants(), wholes, rows)
 
     def constants(self) -> tuple[float, ...]:
         """What `KERNEL` takes besides arrays, in this step."""
