@@ -317,7 +317,7 @@ def prepare(
     if training.mode == "negative_sampling":
         dense = _touches_most(config, negatives, graph.n_entities, optimizer.row_updates)
         parts = (model, loss, regularizer, negatives, queries, generator)
-        step = NegativeSamplingStep(*parts, dense=dense, compiled=compiled)
+        step = NegativeSamplingStep(*parts, dense=dense, compiled=compiled, optimizer=optimizer)
     else:
         every = training.mode == "k_vs_all"
         step = AllEntitiesStep(

@@ -24,7 +24,7 @@ REORDERED = {"reassoc", "contract", "nsz", "arcp"}
 there is neither NaN nor infinity, because those have to be seen."""
 
 
-def compiled(function: Kernel) -> Kernel:
+def compiled(function: Kernel, **more: bool) -> Kernel:
     """Compile a function of arrays and numbers on its first call with each combination of types.
 
     The machine code is kept in the user's cache folder, below a name that follows from the source of all kernels:
@@ -33,7 +33,7 @@ def compiled(function: Kernel) -> Kernel:
     """
     given = config.CACHE_DIR
     config.CACHE_DIR = given or str(_folder())
-    options = {"fastmath": REORDERED, "error_model": "numpy", "boundscheck": False, "nogil": True}
+    options = {"fastmath": REORDERED, "error_model": "numpy", "boundscheck": False, "nogil": True, **more}
     try:
         kernel = numba.njit(function, cache=True, **options)
     except (RuntimeError, OSError):  # no place to write
@@ -41,6 +41,11 @@ def compiled(function: Kernel) -> Kernel:
     finally:
         config.CACHE_DIR = given
     return kernel  # type: ignore[no-any-return]
+
+
+def inlined(function: Kernel) -> Kernel:
+    """Compile a part of other kernels, which becomes part of their loops."""
+    return compiled(function, forceinline=True)
 
 
 @cache

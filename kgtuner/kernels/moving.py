@@ -1,104 +1,75 @@
-"""Optimiser steps on the rows of a table: the gradient of a row is summed and the row moved in the same visit.
+"""Optimiser steps on rows of a table: parameters and the optimiser's state are read and written once.
 
-The gradient of rows[r] is the sum of weights[i] * sources[index[i]] over i in offsets[r] .. offsets[r + 1]. Parameters
-and the optimiser's state are read and written once.
+`first` and `second` are the optimiser's states, of the table's shape, or the table again where it has none; the
+constants are what `Optimizer.constants` gives.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from kgtuner.kernels.compiling import Floats, Ints, compiled
+from kgtuner.kernels.compiling import Floats, Ints, compiled, inlined
+
+NONE, SGD, ADAGRAD, ADAM = 0, 1, 2, 3
+OPTIMIZERS = {"sgd": SGD, "adagrad": ADAGRAD, "adam": ADAM}
 
 
-@compiled
-def _sum(sources: Floats, index: Ints, weights: Floats, first: int, last: int, total: Floats) -> None:
-    total[:] = 0
-    for i in range(first, last):
-        source, weight = index[i], weights[i]
-        for k in range(len(total)):
-            total[k] += weight * sources[source, k]
-
-
-@compiled
-def sgd(
-    sources: Floats,
-    index: Ints,
-    weights: Floats,
-    offsets: Ints,
-    rows: Ints,
+@inlined
+def move_row(
+    optimizer: int,
     table: Floats,
-    rate: float,
+    first: Floats,
+    second: Floats,
+    row: int,
+    gradient: Floats,
+    constants: Floats,
 ) -> None:
-    """table -= rate * gradient."""
-    width, number = table.shape[1], table.dtype.type
-    rate = number(rate)
-    total = np.empty(width, dtype=table.dtype)
-    for r in range(len(rows)):
-        row = rows[r]
-        if offsets[r] < offsets[r + 1]:
-            _sum(sources, index, weights, offsets[r], offsets[r + 1], total)
-            for k in range(width):
-                table[row, k] -= rate * total[k]
-
-
-@compiled
-def adagrad(
-    sources: Floats,
-    index: Ints,
-    weights: Floats,
-    offsets: Ints,
-    rows: Ints,
-    table: Floats,
-    squares: Floats,
-    rate: float,
-    epsilon: float,
-) -> None:
-    """squares += gradient^2; table -= rate * gradient / (sqrt(squares) + epsilon)."""
-    width, number = table.shape[1], table.dtype.type
-    rate, epsilon = number(rate), number(epsilon)
-    total = np.empty(width, dtype=table.dtype)
-    for r in range(len(rows)):
-        row = rows[r]
-        if offsets[r] < offsets[r + 1]:  # nothing to add, nothing to move
-            _sum(sources, index, weights, offsets[r], offsets[r + 1], total)
-            for k in range(width):
-                square = squares[row, k] + total[k] * total[k]
-                squares[row, k] = square
-                table[row, k] -= rate * total[k] / (np.sqrt(square) + epsilon)
-
-
-@compiled
-def adam(
-    sources: Floats,
-    index: Ints,
-    weights: Floats,
-    offsets: Ints,
-    rows: Ints,
-    table: Floats,
-    means: Floats,
-    squares: Floats,
-    rate: float,
-    root: float,
-    keep_mean: float,
-    keep_square: float,
-    epsilon: float,
-) -> None:
-    """table -= rate * mean / (sqrt(square) / root + epsilon), with running means of the gradient and of its square.
-
-    A row without a gradient moves as well, by what its means still hold. `rate` and `root` are corrected for
-    means that began at zero.
-    """
-    width, number = table.shape[1], table.dtype.type
-    rate, turn, epsilon = number(rate), number(1 / root), number(epsilon)
-    new_mean, new_square, keep_square = number(1 - keep_mean), number(1 - keep_square), number(keep_square)
-    total = np.empty(width, dtype=table.dtype)
-    for r in range(len(rows)):
-        row = rows[r]
-        _sum(sources, index, weights, offsets[r], offsets[r + 1], total)
+    """Move one row against its gradient (width,)."""
+    width = table.shape[1]
+    rate = constants[0]
+    if optimizer == SGD:
         for k in range(width):
-            mean = means[row, k] + new_mean * (total[k] - means[row, k])
-            square = keep_square * squares[row, k] + new_square * total[k] * total[k]
-            means[row, k] = mean
-            squares[row, k] = square
-            table[row, k] -= rate * mean / (np.sqrt(square) * turn + epsilon)
+            table[row, k] -= rate * gradient[k]
+    elif optimizer == ADAGRAD:
+        epsilon = constants[1]
+        for k in range(width):
+            square = first[row, k] + gradient[k] * gradient[k]
+            first[row, k] = square
+            table[row, k] -= rate * gradient[k] / (np.sqrt(square) + epsilon)
+    else:
+        corrected, new_mean, new_square, epsilon = constants[1], constants[2], constants[3], constants[4]
+        for k in range(width):
+            mean = first[row, k] + new_mean * (gradient[k] - first[row, k])
+            square = second[row, k] + new_square * (gradient[k] * gradient[k] - second[row, k])
+            first[row, k] = mean
+            second[row, k] = square
+            table[row, k] -= rate * mean / (np.sqrt(square) * corrected + epsilon)
+
+
+@compiled
+def move_by_sums(
+    optimizer: int,
+    table: Floats,
+    first: Floats,
+    second: Floats,
+    constants: Floats,
+    sources: Floats,
+    index: Ints,
+    weights: Floats,
+    offsets: Ints,
+    rows: Ints,
+) -> None:
+    """Move rows[r] against the sum of weights[i] * sources[index[i]] over i in offsets[r] .. offsets[r + 1].
+
+    Without a term a row stays where it is, but for Adam's, which moves by what its means still hold.
+    """
+    width = table.shape[1]
+    gradient = np.empty(width, dtype=table.dtype)
+    for r in range(len(rows)):
+        if optimizer == ADAM or offsets[r] < offsets[r + 1]:
+            gradient[:] = 0
+            for i in range(offsets[r], offsets[r + 1]):
+                source, weight = index[i], weights[i]
+                for k in range(width):
+                    gradient[k] += weight * sources[source, k]
+            move_row(optimizer, table, first, second, rows[r], gradient, constants)

@@ -131,7 +131,7 @@ class Model(nn.Module, abc.ABC):
         raise NotImplementedError(f"{type(self).__name__} does not score by a distance")
 
     def distance_kernel(self) -> tuple[str, float] | None:
-        """For distance models: the distance, by its name in kgtuner/kernels/distances.py, and the score without any.
+        """For distance models: the distance, by its name in kgtuner/kernels/matching.py, and the score without any.
 
         None when no compiled kernel has the distance, so that `slope` does the work.
         """

@@ -1,15 +1,17 @@
-"""The rows a step touches, sorted, multiplied, summed and moved by compiled kernels. Importing this imports Numba."""
+"""The rows a step touches, sorted, matched, summed and moved by compiled kernels. Importing this imports Numba."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from kgtuner.kernels import moving
-from kgtuner.kernels.distances import KINDS, distances, slopes
 from kgtuner.kernels.grouping import all_offsets, stable_order, touched_rows
-from kgtuner.kernels.products import products, spread
+from kgtuner.kernels.matching import MATCHES, match_slopes, matches
+from kgtuner.kernels.moving import NONE, OPTIMIZERS, move_by_sums
+from kgtuner.training.optimizers import Optimizer
 from kgtuner.training.row_gradient import RowSums, TouchedRows
 
 
@@ -20,9 +22,9 @@ class CompiledSums(RowSums):
         self, kernel: str, constants: tuple[float, ...], wholes: list[Tensor], rows: Tensor | None
     ) -> bool:
         weights = self.sources.new_ones(len(self.index)) if self.weights is None else self.weights
-        terms = (given.numpy() for given in (self.sources, self.index, weights, self.offsets))
-        places = np.arange(len(self)) if rows is None else rows.numpy()
-        getattr(moving, kernel)(*terms, places, *(whole.detach().numpy() for whole in wholes), *constants)
+        terms = [given.numpy() for given in (self.sources, self.index, weights, self.offsets)]
+        terms.append(np.arange(len(self)) if rows is None else rows.numpy())
+        move_by_sums(OPTIMIZERS[kernel], *_moved(wholes, constants), *terms)
         return True
 
 
@@ -32,7 +34,7 @@ class CompiledRows(TouchedRows):
     ALL_PRODUCTS = 1
 
     def __init__(self, ids: Tensor, n_rows: int | None = None) -> None:
-        self._ids, array = ids, ids.numpy()
+        self.ids, array = ids, ids.numpy()
         order = stable_order(array)
         if n_rows is None:
             places, offsets = touched_rows(array, order)
@@ -46,36 +48,49 @@ class CompiledRows(TouchedRows):
     def products(self, table: Tensor, vectors: Tensor, index: Tensor) -> Tensor:
         if self.mostly_met(vectors, len(index)):
             return super().products(table, vectors, index)
+        return self.matches("dot", table, vectors, index)
+
+    def matches(self, kind: str, table: Tensor, vectors: Tensor, index: Tensor) -> Tensor:
+        """(m,) how the rows of the first m terms match their vectors, vectors[index]."""
         found = vectors.new_empty(len(index))
-        products(table.detach().numpy(), *self._terms, index.numpy(), vectors.numpy(), found.numpy())
-        return found
-
-    def spread(self, table: Tensor, weights: Tensor) -> Tensor:
-        summed = table.new_zeros(len(weights), table.shape[1])
-        index, weights = own_vectors(weights), weights.reshape(-1)
-        spread(table.detach().numpy(), *self._terms, index.numpy(), weights.numpy(), summed.numpy())
-        return summed
-
-    def distances(self, kind: str, table: Tensor, vectors: Tensor, n: int) -> Tensor:
-        """(b, n) distances of the rows of the first terms, n neighbouring ones for each of b vectors, (b, width)."""
-        found = vectors.new_empty(len(vectors), n)
-        given = (own_vectors(found).numpy(), vectors.numpy(), found.view(-1).numpy())
-        distances(KINDS[kind], table.detach().numpy(), *self._terms, *given)
+        given = (index.numpy(), vectors.numpy(), found.numpy())
+        matches(MATCHES[kind], table.detach().numpy(), *self._terms, *given)
         return found
 
     def slopes(
-        self, kind: str, table: Tensor, vectors: Tensor, weights: Tensor, at_rows: Tensor
+        self,
+        kind: str,
+        table: Tensor,
+        vectors: Tensor,
+        index: Tensor,
+        weights: Tensor,
+        at_rows: Tensor,
+        optimizer: Optimizer | None,
     ) -> tuple[Tensor, Tensor]:
-        """The gradient of weighted `distances`, weights (b, n), at the vectors and at the touched rows, into `at_rows`."""
-        at_vectors = torch.zeros_like(vectors)
-        given = (own_vectors(weights).numpy(), vectors.numpy(), weights.reshape(-1).numpy())
-        slopes(KINDS[kind], table.detach().numpy(), *self._terms, *given, at_vectors.numpy(), at_rows.numpy())
-        return at_vectors, at_rows
+        """The gradient of `matches` times weights, (m,).
 
-    def last_places(self, count: int) -> Tensor:
-        """(count,) where the rows of the last terms stand among all that are touched."""
-        ids = self._ids[-count:]
-        return ids if self.rows is None else torch.searchsorted(self.rows, ids)
+        An optimiser that has a kernel moves each row at once that only these terms touch.
+
+        Args:
+            at_rows: room for the gradient of as many rows as are touched.
+
+        Returns:
+            The gradient at the vectors, (b, width), and the rows that are left, (k,) ids; theirs are the first k of
+            `at_rows`.
+        """
+        array, at_vectors, left = (
+            table.detach().numpy(),
+            torch.zeros_like(vectors),
+            np.empty(len(self), np.int64),
+        )
+        given = (index.numpy(), vectors.numpy(), weights.numpy(), at_vectors.numpy(), at_rows.numpy(), left)
+        if optimizer is None or optimizer.KERNEL is None:
+            mover, (_, *moved) = NONE, _moved([table], ())
+        else:
+            wholes = [table, *optimizer.states["entities"].values()]
+            mover, (_, *moved) = OPTIMIZERS[optimizer.KERNEL], _moved(wholes, optimizer.constants())
+        n_left = match_slopes(MATCHES[kind], array, *self._terms, *given, mover, *moved)
+        return at_vectors, torch.from_numpy(left[:n_left])
 
     def sums(
         self, sources: Tensor, index: Tensor | None = None, weights: Tensor | None = None
@@ -84,12 +99,8 @@ class CompiledRows(TouchedRows):
         return CompiledSums(plain.sources, plain.index, plain.weights, plain.offsets)
 
 
-def own_vectors(terms: Tensor) -> Tensor:
-    """For terms (b, n) the vector that each belongs to, (b * n,) int32."""
-    return torch.arange(len(terms), dtype=torch.int32).repeat_interleave(terms.shape[1])
-
-
-def as_sums(rows: Tensor) -> CompiledSums:
-    """Sums that are made already, (k, width): one term each."""
-    index = torch.arange(len(rows) + 1, dtype=torch.int32)
-    return CompiledSums(rows, index[:-1], None, index)
+def _moved(wholes: list[Tensor], constants: tuple[float, ...]) -> tuple[Any, ...]:
+    """A table, two states of its optimiser, or itself where there are fewer, and the constants in their type."""
+    table, *states = (whole.detach().numpy() for whole in wholes)
+    first, second = [*states, table, table][:2]
+    return table, first, second, np.array(constants, dtype=table.dtype)

@@ -6,6 +6,7 @@ distance models along the differences of query and candidate; others go through 
 
 from __future__ import annotations
 
+import abc
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -42,27 +43,48 @@ class Contest:
 
 
 @dataclass(frozen=True)
-class ContestGradient:
+class ContestGradient(abc.ABC):
     """What a contest asks of its rows.
 
     Attributes:
         loss: scalar.
         at_query, at_true: (b, width).
-        at_drawn: (m + 2b, width) vectors, of which the last 2b are still to be filled. Each of the others is
-            the gradient of its share of the ids in `drawn`, of so many neighbouring ones as there are for each.
-        factors: (b * n,) what the vector is multiplied by for each id; None for 1.
     """
 
     loss: Tensor
     at_query: Tensor
     at_true: Tensor
+
+    @abc.abstractmethod
+    def at_entities(
+        self, contest: Contest, at_true: Tensor, at_asked: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | RowSums]:
+        """Rows of entities, None for all, and their gradient, as in `Gradient`.
+
+        Args:
+            at_true, at_asked: (b, width) all that reached the true answers and the entities asked with.
+        """
+
+
+@dataclass(frozen=True)
+class DrawnGradient(ContestGradient):
+    """The gradient of what was drawn as one vector for so many neighbouring ids.
+
+    Attributes:
+        at_drawn: (m + 2b, width) vectors, of which the last 2b are still to be filled. Each of the others is
+            the gradient of its share of the ids in `drawn`, of so many neighbouring ones as there are for each.
+        factors: (b * n,) what the vector is multiplied by for each id; None for 1.
+    """
+
     at_drawn: Tensor
     factors: Tensor | None = None
 
-    def sums(self, contest: Contest, at_true: Tensor, at_asked: Tensor | int) -> RowSums:
-        """The gradient of all touched rows, with what else reached the true answers and the entities asked with."""
+    def at_entities(
+        self, contest: Contest, at_true: Tensor, at_asked: Tensor | None
+    ) -> tuple[Tensor | None, Tensor | RowSums]:
         b, drawn, at_drawn = len(contest.query), contest.drawn, self.at_drawn
-        at_drawn[-2 * b : -b], at_drawn[-b:] = at_true, at_asked
+        at_drawn[-2 * b : -b] = at_true
+        at_drawn[-b:] = 0 if at_asked is None else at_asked
         m = len(at_drawn) - 2 * b
         index = torch.arange(len(at_drawn), dtype=torch.int32, device=drawn.device)
         if m < drawn.numel():
@@ -70,7 +92,7 @@ class ContestGradient:
         factors = None
         if self.factors is not None:
             factors = torch.cat([self.factors, self.factors.new_ones(2 * b)])
-        return contest.touched.sums(at_drawn, index, factors)
+        return contest.touched.rows, contest.touched.sums(at_drawn, index, factors)
 
 
 class Judge:
@@ -105,11 +127,11 @@ class Judge:
             scores = contest.touched.products(table, query, asked)
             negative, positive = scores[: b * n].view(b, n), scores[b * n : b * n + b]
             loss, at_positive, at_negative = self._score_gradient(positive, negative, contest)
-            at_query = contest.touched.spread(table, at_negative)
+            at_query = embedding_bag(drawn.int(), table, mode="sum", per_sample_weights=at_negative)
             at_drawn, factors = self._room(3 * b), at_negative.flatten()
             at_drawn[:b] = query
         at_query.addcmul_(at_positive[:, None], true)
-        return ContestGradient(loss, at_query, at_positive[:, None] * query, at_drawn, factors)
+        return DrawnGradient(loss, at_query, at_positive[:, None] * query, at_drawn, factors)
 
     def _by_differences(self, contest: Contest) -> ContestGradient:
         """A score falls along the difference of query and candidate, which both change in opposite directions."""
@@ -141,7 +163,7 @@ class Judge:
             at_query = embedding_bag(own, at_drawn, mode="sum", per_sample_weights=at_negative)
             factors = -at_negative.flatten()
         at_query += at_true.mul_(at_positive[:, None])
-        return ContestGradient(loss, at_query, at_true.neg_(), at_drawn, factors)
+        return DrawnGradient(loss, at_query, at_true.neg_(), at_drawn, factors)
 
     def _by_autograd(self, contest: Contest) -> ContestGradient:
         drawn, score, transform = contest.drawn, self.model.score_candidates, self.model.transform_scores
@@ -152,7 +174,7 @@ class Judge:
         at_query, at_true, at_candidates = torch.autograd.grad(loss, (query, true, candidates))
         at_drawn = self._room(drawn.numel() + 2 * len(query))
         at_drawn[: drawn.numel()] = at_candidates.flatten(end_dim=-2)
-        return ContestGradient(loss.detach(), at_query, at_true, at_drawn)
+        return DrawnGradient(loss.detach(), at_query, at_true, at_drawn)
 
     def _room(self, count: int) -> Tensor:
         """(count, width) numbers of any value, in memory that the next step uses again."""

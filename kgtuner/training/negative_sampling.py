@@ -10,6 +10,7 @@ from kgtuner.models import Model
 from kgtuner.negatives import NegativeSampler
 from kgtuner.regularizers import Regularizer
 from kgtuner.training.contest import Contest, Judge
+from kgtuner.training.optimizers import Optimizer
 from kgtuner.training.queries import FalseNegatives, TrainingQueries
 from kgtuner.training.steps import Gradient, QueryRows
 
@@ -20,6 +21,8 @@ class NegativeSamplingStep:
     Args:
         dense: whether the gradient is of all entities rather than of those touched.
         compiled: whether kernels of kgtuner/kernels do the work that plain operators do in several passes.
+        optimizer: with kernels, moves each entity as early as it may; what a call returns is then the gradient of
+            the others. Its step has begun when this is called.
     """
 
     def __init__(
@@ -33,6 +36,7 @@ class NegativeSamplingStep:
         *,
         dense: bool,
         compiled: bool = False,
+        optimizer: Optimizer | None = None,
     ) -> None:
         self.model, self.regularizer, self.negatives = model, regularizer, negatives
         self.queries = queries
@@ -41,7 +45,7 @@ class NegativeSamplingStep:
         self.n = len(queries)
         check = negatives.filtered and loss.FILTERED
         self.false_negatives = FalseNegatives(queries) if check else None
-        self.judge = judge_of(model, loss, compiled=compiled)
+        self.judge = judge_of(model, loss, optimizer, compiled=compiled)
 
     def __call__(self, batch: Tensor) -> Gradient:
         queries, model, b = self.queries, self.model, len(batch)
@@ -63,14 +67,14 @@ class NegativeSamplingStep:
             loss = loss + cost.detach()
             roots, at_roots = [*roots, cost], [*at_roots, torch.ones_like(cost)]
         torch.autograd.backward(roots, at_roots)
-        sums = at.sums(contest, t.grad, 0 if rows.h.grad is None else rows.h.grad)
-        return Gradient(loss, (touched.rows, sums), rows.relation_gradient(self.judge.ROWS))
+        entities = at.at_entities(contest, t.grad, rows.h.grad)
+        return Gradient(loss, entities, rows.relation_gradient(self.judge.ROWS))
 
 
-def judge_of(model: Model, loss: Loss, *, compiled: bool) -> Judge:
-    """The one place where a training chooses between plain operators and compiled kernels."""
+def judge_of(model: Model, loss: Loss, optimizer: Optimizer | None, *, compiled: bool) -> Judge:
+    """The one place where a step chooses between plain operators and compiled kernels."""
     if not compiled:
         return Judge(model, loss)
     from kgtuner.training.compiled_contest import CompiledJudge  # imports Numba
 
-    return CompiledJudge(model, loss)
+    return CompiledJudge(model, loss, optimizer)

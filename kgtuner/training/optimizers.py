@@ -40,7 +40,7 @@ class Optimizer(abc.ABC):
     SPACE: ClassVar[Mapping[str, Domain]] = {"learning_rate": LEARNING_RATE}
     STATES: ClassVar[tuple[str, ...]] = ()
     KERNEL: ClassVar[str | None] = None
-    """The function of kgtuner/kernels/moving.py that sums a row's gradient and moves the row at once."""
+    """The optimiser's name in kgtuner/kernels/moving.py, where rows are moved while their gradient is made."""
 
     def __init__(self, *, learning_rate: float = 1e-3, row_updates: str = "auto") -> None:
         if not learning_rate > 0:
@@ -88,8 +88,9 @@ class Optimizer(abc.ABC):
                 whole.index_copy_(0, some, values)
 
     def _moved_by_kernel(self, gradient: Tensor | RowSums, wholes: list[Tensor], rows: Tensor | None) -> bool:
-        sums = isinstance(gradient, RowSums) and self.KERNEL is not None
-        return sums and gradient.move(self.KERNEL, self.constants(), wholes, rows)
+        if self.KERNEL is None or not isinstance(gradient, RowSums):
+            return False
+        return gradient.move(self.KERNEL, self.constants(), wholes, rows)
 
     def constants(self) -> tuple[float, ...]:
         """What `KERNEL` takes besides arrays, in this step."""
@@ -153,7 +154,8 @@ class Adam(Optimizer):
 
     def constants(self) -> tuple[float, ...]:
         rate = self.learning_rate / (1 - self.BETA_1**self.steps)
-        return rate, math.sqrt(1 - self.BETA_2**self.steps), self.BETA_1, self.BETA_2, self.EPSILON
+        corrected = 1 / math.sqrt(1 - self.BETA_2**self.steps)
+        return rate, corrected, 1 - self.BETA_1, 1 - self.BETA_2, self.EPSILON
 
     def move(self, values: list[Tensor], gradient: Tensor) -> None:
         table, mean, square = values

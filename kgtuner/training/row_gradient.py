@@ -40,8 +40,7 @@ class RowSums:
         """Move a table and its optimiser's state, `wholes`, by these sums in one pass; False when that is not possible.
 
         Args:
-            kernel: the name of a function in kgtuner/kernels/moving.py.
-            constants: its last arguments.
+                kernel, constants: those of the optimiser.
             rows: the (k,) rows that are summed for; None for all.
         """
         return False
@@ -69,6 +68,7 @@ class TouchedRows:
         n_rows: when given, all rows 0..n_rows count as touched.
 
     Attributes:
+        ids: (p,) as given.
         rows: (k,) int64 the distinct rows in rising order, or None for all of them.
     """
 
@@ -76,8 +76,8 @@ class TouchedRows:
     """A matmul makes so many products in the time that single ones take one."""
 
     def __init__(self, ids: Tensor, n_rows: int | None = None) -> None:
-        self._ids = ids
         sorted_ids, self._order = ids.int().sort(stable=True)  # twice as fast as int64
+        self.ids = ids
         self.rows = None
         if n_rows is None:
             first = torch.ones_like(sorted_ids, dtype=torch.bool)
@@ -107,11 +107,6 @@ class TouchedRows:
             own = self._own_rows(len(index))
             found = (rows.index_select(0, own) * vectors.index_select(0, index)).sum(1)
         return torch.empty_like(found).index_copy_(0, self._order, found)
-
-    def spread(self, table: Tensor, weights: Tensor) -> Tensor:
-        """(b, width): the weighted sums of the rows of the first terms, n neighbouring ones each, weights (b, n)."""
-        ids = self._ids[: weights.numel()].view_as(weights).int()
-        return embedding_bag(ids, table, mode="sum", per_sample_weights=weights)
 
     def mostly_met(self, vectors: Tensor, n_terms: int) -> bool:
         """Whether all products of all rows with all vectors are fewer than a matmul makes in the time of the terms.
