@@ -16,10 +16,12 @@ from typing import Any, TypeVar
 import numpy as np
 import torch
 
+from kgtuner import kernels
 from kgtuner.config import Component, TrialConfig
 from kgtuner.errors import ConfigError, DataError, OutOfMemory
 from kgtuner.evaluation.evaluator import validation_metrics, validation_sample
 from kgtuner.evaluation.metrics import Metrics, objective
+from kgtuner.evaluation.ranks import compiled_ranks
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.losses import LOSSES, Loss
 from kgtuner.models import MODELS, Model
@@ -67,6 +69,7 @@ class RunResult:
         triples_per_second: triples trained on in both directions, per second of training.
         peak_rss_mb: the largest memory of this process so far, in MB.
         stopped_by: max_steps, max_seconds or patience.
+        arithmetic: what computed sparse gradients and ranks: `torch`, or `numba` with its version.
     """
 
     config: TrialConfig
@@ -84,6 +87,7 @@ class RunResult:
     triples_per_second: float
     peak_rss_mb: float
     stopped_by: StopReason
+    arithmetic: str
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain values, without the model."""
@@ -100,6 +104,7 @@ class RunResult:
             "triples_per_second": self.triples_per_second,
             "peak_rss_mb": self.peak_rss_mb,
             "stopped_by": self.stopped_by,
+            "arithmetic": self.arithmetic,
             "curve": [asdict(point) for point in self.curve],
             "config": self.config.to_mapping(),
         }
@@ -152,6 +157,7 @@ def run(
             final_validations=final,
         )
         identity = {"graph": graph.fingerprint, "configuration": limits_note, "seed": seed, "metric": metric}
+        identity["arithmetic"] = arithmetic_on(place).split()[0]  # digits differ between numba and torch
         if checkpoint is not None and checkpoint.exists():
             load_checkpoint(checkpoint, trainer, identity)
         last_saved = clock()
@@ -190,7 +196,13 @@ def run(
         triples_per_second=outcome.queries / 2 / max(outcome.training_seconds, 1e-9),
         peak_rss_mb=peak_rss_mb(),
         stopped_by=outcome.stopped_by,
+        arithmetic=arithmetic_on(place),
     )
+
+
+def arithmetic_on(device: torch.device) -> str:
+    """What computes sparse gradients and ranks on a device: `torch`, or `numba` with its version."""
+    return kernels.described() if device.type == "cpu" else "torch"
 
 
 def check(config: TrialConfig) -> None:
@@ -298,10 +310,14 @@ def prepare(
         frequency_weights=training.frequency_weights,
         device=device,
     )
+    compiled = arithmetic_on(device) != "torch"
+    if compiled:
+        _compile_ahead(model, optimizer)
     step: NegativeSamplingStep | AllEntitiesStep
     if training.mode == "negative_sampling":
         dense = _touches_most(config, negatives, graph.n_entities, optimizer.row_updates)
-        step = NegativeSamplingStep(model, loss, regularizer, negatives, queries, generator, dense=dense)
+        parts = (model, loss, regularizer, negatives, queries, generator)
+        step = NegativeSamplingStep(*parts, dense=dense, compiled=compiled, optimizer=optimizer)
     else:
         every = training.mode == "k_vs_all"
         step = AllEntitiesStep(
@@ -346,6 +362,16 @@ def prepare(
     for limit in limits:
         settings["training"].pop(limit)
     return trainer, settings
+
+
+def _compile_ahead(model: Model, optimizer: Optimizer) -> None:
+    """Before the clock of a training starts."""
+    from kgtuner.training.compiled_contest import compile_ahead  # imports Numba
+
+    compile_ahead(model, optimizer)
+    nothing = np.empty(0, dtype=np.int64)
+    pair = model.entities.new_zeros(2, model.entities.shape[1])
+    compiled_ranks(model.score_candidates(pair, pair), np.zeros(2, dtype=np.int64), nothing, nothing)
 
 
 def _touches_most(config: TrialConfig, negatives: NegativeSampler, n_entities: int, row_updates: str) -> bool:

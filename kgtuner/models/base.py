@@ -130,6 +130,13 @@ class Model(nn.Module, abc.ABC):
         """
         raise NotImplementedError(f"{type(self).__name__} does not score by a distance")
 
+    def distance_kernel(self) -> tuple[str, float] | None:
+        """For distance models: the distance, by its name in kgtuner/kernels/matching.py, and the score without any.
+
+        None when no compiled kernel has the distance, so that `slope` does the work.
+        """
+        return None
+
     def transform_scores(self, scores: Tensor) -> Tensor:
         """What the loss sees of a score. Ranking never needs it: it must keep the order."""
         return scores

@@ -1,10 +1,13 @@
-"""Distances between queries and candidates, in blocks that stay in the cache."""
+"""Distances between queries and candidates: by a compiled kernel, or in blocks that stay in the cache."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+import torch
 from torch import Tensor
+
+from kgtuner import kernels
 
 BLOCK_NUMBERS = 1 << 20
 """Numbers in one block of differences: 4 MB in float32."""
@@ -16,12 +19,12 @@ FLOOR = 1e-30
 
 def l1_distance(query: Tensor, candidates: Tensor) -> Tensor:
     """Sum of absolute differences, (b, width) against (m, width) or (b, m, width), to (b, m)."""
-    return _in_blocks(_l1, query, candidates)
+    return _distance("l1", _l1, query, candidates)
 
 
 def l2_distance(query: Tensor, candidates: Tensor) -> Tensor:
     """Euclidean distance, (b, width) against (m, width) or (b, m, width), to (b, m)."""
-    return _in_blocks(_l2, query, candidates)
+    return _distance("l2", _l2, query, candidates)
 
 
 def complex_distance(query: Tensor, candidates: Tensor) -> Tensor:
@@ -29,7 +32,7 @@ def complex_distance(query: Tensor, candidates: Tensor) -> Tensor:
 
     Shapes as in `l1_distance`; width is twice the number of complex coordinates.
     """
-    return _in_blocks(_moduli, query, candidates)
+    return _distance("moduli", _moduli, query, candidates)
 
 
 def _l1(query: Tensor, candidates: Tensor) -> Tensor:
@@ -48,9 +51,32 @@ def _moduli(query: Tensor, candidates: Tensor) -> Tensor:
     return re.square_().addcmul_(im, im).clamp_min_(FLOOR).sqrt_().sum(-1)
 
 
-def _in_blocks(norm: Callable[[Tensor, Tensor], Tensor], query: Tensor, candidates: Tensor) -> Tensor:
+def _distance(
+    name: str, norm: Callable[[Tensor, Tensor], Tensor], query: Tensor, candidates: Tensor
+) -> Tensor:
     if candidates.dim() == 3:
         return norm(query[:, None], candidates)
+    if _has_kernel(query, candidates):
+        return _by_kernel(name, query, candidates)
+    return _in_blocks(norm, query, candidates)
+
+
+def _has_kernel(query: Tensor, candidates: Tensor) -> bool:
+    derived = torch.is_grad_enabled() and (query.requires_grad or candidates.requires_grad)
+    known = query.dtype == candidates.dtype and query.dtype in (torch.float32, torch.float64)
+    return query.is_cpu and known and not derived and kernels.available()
+
+
+def _by_kernel(name: str, query: Tensor, candidates: Tensor) -> Tensor:
+    from kgtuner.kernels.distances import MATCHES, all_distances  # imports Numba
+
+    found = query.new_empty(len(query), len(candidates), requires_grad=False)
+    table, vectors = (rows.detach().contiguous().numpy() for rows in (candidates, query))
+    all_distances(MATCHES[name], table, vectors, found.numpy())
+    return found
+
+
+def _in_blocks(norm: Callable[[Tensor, Tensor], Tensor], query: Tensor, candidates: Tensor) -> Tensor:
     distances = query.new_empty(len(query), len(candidates))
     step = max(1, BLOCK_NUMBERS // query.shape[1] // max(1, min(len(query), BLOCK_QUERIES)))
     for top in range(0, len(query), BLOCK_QUERIES):

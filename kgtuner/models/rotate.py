@@ -66,3 +66,6 @@ class RotatE(Model):
         re.div_(modulus)
         im.div_(modulus)
         return self.margin - modulus.sum(-1), difference
+
+    def distance_kernel(self) -> tuple[str, float]:
+        return "moduli", self.margin

@@ -56,3 +56,6 @@ class TransE(Model):
             return self.margin - difference.abs().sum(-1), difference.sign_()
         away: Tensor = torch.linalg.vector_norm(difference, dim=-1)
         return self.margin - away, difference.div_(away.clamp_min(1e-30)[..., None])
+
+    def distance_kernel(self) -> tuple[str, float]:
+        return "l1" if self.norm == 1 else "l2", self.margin

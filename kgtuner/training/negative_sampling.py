@@ -1,70 +1,29 @@
-"""The gradient of one batch against sampled negatives.
-
-For models that score by a dot product the gradient crosses from scores to rows by matmuls written here, for
-distance models along the differences of query and candidate; others go through autograd.
-"""
+"""The gradient of one batch against sampled negatives."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import torch
 from torch import Tensor
-from torch.nn.functional import embedding_bag
 
 from kgtuner.losses import Loss
 from kgtuner.models import Model
 from kgtuner.negatives import NegativeSampler
 from kgtuner.regularizers import Regularizer
+from kgtuner.training.contest import Contest, Judge
+from kgtuner.training.optimizers import Optimizer
 from kgtuner.training.queries import FalseNegatives, TrainingQueries
-from kgtuner.training.row_gradient import TouchedRows
 from kgtuner.training.steps import Gradient, QueryRows
-
-GATHERED_NUMBERS = 1 << 18
-"""Numbers gathered at once: 1 MB in float32."""
-
-
-@dataclass(frozen=True)
-class Contest:
-    """True answers of b queries against the candidates drawn for them.
-
-    Attributes:
-        query, true: (b, width), without gradient.
-        drawn: entity ids, (b, n) or (n,) for all queries together.
-        valid: (b, n) bool, False where a candidate is a right answer too; None when none is.
-        weights: (b,), with sum 1.
-        touched: the entity rows of what was drawn, of the true answers and of those asked with, in this order.
-    """
-
-    query: Tensor
-    true: Tensor
-    drawn: Tensor
-    valid: Tensor | None
-    weights: Tensor
-    touched: TouchedRows
-
-
-@dataclass(frozen=True)
-class ContestGradient:
-    """What a contest asks of its rows.
-
-    Attributes:
-        loss: scalar.
-        at_query, at_true: (b, width).
-        at_drawn: (m + 2b, width) vectors, of which the last 2b are still to be filled. Each of the others is
-            the gradient of its share of the ids in `drawn`, of so many neighbouring ones as there are for each.
-        factors: (b * n,) what the vector is multiplied by for each id; None for 1.
-    """
-
-    loss: Tensor
-    at_query: Tensor
-    at_true: Tensor
-    at_drawn: Tensor
-    factors: Tensor | None = None
 
 
 class NegativeSamplingStep:
-    """Each query's true answer against negatives drawn for it."""
+    """Each query's true answer against negatives drawn for it.
+
+    Args:
+        dense: whether the gradient is of all entities rather than of those touched.
+        compiled: whether kernels of kgtuner/kernels do the work that plain operators do in several passes.
+        optimizer: with kernels, moves each entity as early as it may; what a call returns is then the gradient of
+            the others. Its step has begun when this is called.
+    """
 
     def __init__(
         self,
@@ -76,15 +35,17 @@ class NegativeSamplingStep:
         generator: torch.Generator,
         *,
         dense: bool,
+        compiled: bool = False,
+        optimizer: Optimizer | None = None,
     ) -> None:
-        self.model, self.loss, self.regularizer, self.negatives = model, loss, regularizer, negatives
+        self.model, self.regularizer, self.negatives = model, regularizer, negatives
         self.queries = queries
         self.generator = generator
         self.dense_rows = model.n_entities if dense else None
         self.n = len(queries)
         check = negatives.filtered and loss.FILTERED
         self.false_negatives = FalseNegatives(queries) if check else None
-        self._memory = model.entities.new_empty(0, model.entities.shape[1])
+        self.judge = judge_of(model, loss, optimizer, compiled=compiled)
 
     def __call__(self, batch: Tensor) -> Gradient:
         queries, model, b = self.queries, self.model, len(batch)
@@ -96,12 +57,9 @@ class NegativeSamplingStep:
         valid = None
         if self.false_negatives is not None:
             valid = self.false_negatives.valid(queries.group[batch], drawn)
-        touched = TouchedRows(torch.cat([drawn.flatten(), answer, entity]), self.dense_rows)
+        touched = self.judge.ROWS(torch.cat([drawn.flatten(), answer, entity]), self.dense_rows)
         contest = Contest(rows.query.detach(), t.detach(), drawn, valid, weights / weights.sum(), touched)
-        if model.DOT_PRODUCT:
-            at = self._by_products(contest)
-        else:
-            at = self._by_differences(contest) if model.DISTANCE else self._by_autograd(contest)
+        at = self.judge(contest)
         loss, t.grad = at.loss, at.at_true
         roots, at_roots = [rows.query], [at.at_query]
         if self.regularizer.weight:
@@ -109,99 +67,14 @@ class NegativeSamplingStep:
             loss = loss + cost.detach()
             roots, at_roots = [*roots, cost], [*at_roots, torch.ones_like(cost)]
         torch.autograd.backward(roots, at_roots)
-        at.at_drawn[-2 * b : -b] = t.grad
-        at.at_drawn[-b:] = 0 if rows.h.grad is None else rows.h.grad
-        m = len(at.at_drawn) - 2 * b
-        index = torch.arange(len(at.at_drawn), dtype=torch.int32, device=batch.device)
-        if m < drawn.numel():
-            index = torch.cat([index[:m].repeat_interleave(drawn.numel() // m), index[m:]])
-        factors = None if at.factors is None else torch.cat([at.factors, weights.new_ones(2 * b)])
-        sums = touched.sums(at.at_drawn, index, factors)
-        return Gradient(loss, (touched.rows, sums), rows.relation_gradient())
+        entities = at.at_entities(contest, t.grad, rows.h.grad)
+        return Gradient(loss, entities, rows.relation_gradient(self.judge.ROWS))
 
-    def _by_products(self, contest: Contest) -> ContestGradient:
-        """The gradient of the scores is cheap, and reaches query and candidates by products."""
-        table, query, true, drawn = self.model.entities, contest.query, contest.true, contest.drawn
-        b, n = len(query), drawn.shape[-1]
-        if drawn.dim() == 1:
-            candidates = table.index_select(0, drawn)
-            loss, at_positive, at_negative = self._score_gradient(
-                (query * true).sum(1), query @ candidates.T, contest
-            )
-            at_query = at_negative @ candidates
-            at_drawn, factors = self._room(n + 2 * b), None
-            torch.mm(at_negative.T, query, out=at_drawn[:n])
-        else:
-            asked = torch.arange(b, dtype=torch.int32, device=query.device)
-            asked = torch.cat([asked.repeat_interleave(n), asked, asked])
-            scores = contest.touched.products(table, query, asked)
-            negative, positive = scores[: b * n].view(b, n), scores[b * n : b * n + b]
-            loss, at_positive, at_negative = self._score_gradient(positive, negative, contest)
-            at_query = embedding_bag(drawn.int(), table, mode="sum", per_sample_weights=at_negative)
-            at_drawn, factors = self._room(3 * b), at_negative.flatten()
-            at_drawn[:b] = query
-        at_query.addcmul_(at_positive[:, None], true)
-        return ContestGradient(loss, at_query, at_positive[:, None] * query, at_drawn, factors)
 
-    def _by_differences(self, contest: Contest) -> ContestGradient:
-        """A score falls along the difference of query and candidate, which both change in opposite directions."""
-        model, table, query, drawn = self.model, self.model.entities, contest.query, contest.drawn
-        (b, width), n = query.shape, drawn.shape[-1]
-        positive, at_true = model.slope(contest.true - query)
-        at_drawn = self._room(drawn.numel() + 2 * b)
-        chunk = max(1, GATHERED_NUMBERS // (n * width))
-        parts = [slice(start, min(start + chunk, b)) for start in range(0, b, chunk)]
-        if drawn.dim() == 1:
-            candidates = table.index_select(0, drawn)
-            negative = model.score_candidates(query, candidates)
-            loss, at_positive, at_negative = self._score_gradient(positive, negative, contest)
-            at_query, factors = torch.empty_like(query), None
-            at_drawn[:n] = 0
-            for part in parts:
-                _, slopes = model.slope(candidates - query[part, None])
-                slopes.mul_(at_negative[part, :, None])
-                torch.sum(slopes, 1, out=at_query[part])
-                at_drawn[:n] -= slopes.sum(0)
-        else:
-            slopes, negative = at_drawn[: b * n].view(b, n, width), query.new_empty(b, n)
-            for part in parts:
-                gathered = embedding_bag(drawn[part].int().view(-1, 1), table, mode="sum")  # fetches ahead
-                torch.sub(gathered.view(-1, n, width), query[part, None], out=slopes[part])
-                negative[part], _ = model.slope(slopes[part])
-            loss, at_positive, at_negative = self._score_gradient(positive, negative, contest)
-            own = torch.arange(b * n, dtype=torch.int32, device=query.device).view(b, n)
-            at_query = embedding_bag(own, at_drawn, mode="sum", per_sample_weights=at_negative)
-            factors = -at_negative.flatten()
-        at_query += at_true.mul_(at_positive[:, None])
-        return ContestGradient(loss, at_query, at_true.neg_(), at_drawn, factors)
+def judge_of(model: Model, loss: Loss, optimizer: Optimizer | None, *, compiled: bool) -> Judge:
+    """The one place where a step chooses between plain operators and compiled kernels."""
+    if not compiled:
+        return Judge(model, loss)
+    from kgtuner.training.compiled_contest import CompiledJudge  # imports Numba
 
-    def _by_autograd(self, contest: Contest) -> ContestGradient:
-        drawn, score, transform = contest.drawn, self.model.score_candidates, self.model.transform_scores
-        query, true = contest.query.requires_grad_(), contest.true.requires_grad_()
-        candidates = self.model.entities[drawn].requires_grad_()
-        positive, negative = score(query, true[:, None])[:, 0], score(query, candidates)
-        loss = self.loss.sampled(transform(positive), transform(negative), contest.valid, contest.weights)
-        at_query, at_true, at_candidates = torch.autograd.grad(loss, (query, true, candidates))
-        at_drawn = self._room(drawn.numel() + 2 * len(query))
-        at_drawn[: drawn.numel()] = at_candidates.flatten(end_dim=-2)
-        return ContestGradient(loss.detach(), at_query, at_true, at_drawn)
-
-    def _room(self, count: int) -> Tensor:
-        """(count, width) numbers of any value, in memory that the next step uses again."""
-        if len(self._memory) < count:
-            self._memory = self._memory.new_empty(count, self._memory.shape[1])
-        return self._memory[:count]
-
-    def _score_gradient(
-        self, positive: Tensor, negative: Tensor, contest: Contest
-    ) -> tuple[Tensor, Tensor, Tensor]:
-        """The loss and its gradient with respect to the scores (b,) and (b, n)."""
-        valid, weights = contest.valid, contest.weights
-        if type(self.model).transform_scores is Model.transform_scores:
-            return self.loss.sampled_gradient(positive, negative, valid, weights)
-        positive.requires_grad_()
-        negative.requires_grad_()
-        transform = self.model.transform_scores
-        loss = self.loss.sampled(transform(positive), transform(negative), valid, weights)
-        at_positive, at_negative = torch.autograd.grad(loss, (positive, negative))
-        return loss.detach(), at_positive, at_negative
+    return CompiledJudge(model, loss, optimizer)

@@ -9,6 +9,7 @@ moments of untouched rows do not decay and such rows do not move.
 from __future__ import annotations
 
 import abc
+import math
 from collections.abc import Mapping
 from typing import ClassVar
 
@@ -38,6 +39,8 @@ class Optimizer(abc.ABC):
 
     SPACE: ClassVar[Mapping[str, Domain]] = {"learning_rate": LEARNING_RATE}
     STATES: ClassVar[tuple[str, ...]] = ()
+    KERNEL: ClassVar[str | None] = None
+    """The optimiser's name in kgtuner/kernels/moving.py, where rows are moved while their gradient is made."""
 
     def __init__(self, *, learning_rate: float = 1e-3, row_updates: str = "auto") -> None:
         if not learning_rate > 0:
@@ -69,6 +72,8 @@ class Optimizer(abc.ABC):
             rows: (k,) distinct row ids.
         """
         wholes = [table, *self.states[name].values()]
+        if self._moved_by_kernel(gradient, wholes, rows):
+            return
         # A block of rows is summed, read and moved while it is in the cache. A GPU takes all rows at once.
         size = max(1, BLOCK_NUMBERS * len(table) // table.numel()) if table.is_cpu else len(gradient)
         for start in range(0, len(gradient), size):
@@ -82,6 +87,15 @@ class Optimizer(abc.ABC):
             for whole, values in zip(wholes, moved, strict=True):
                 whole.index_copy_(0, some, values)
 
+    def _moved_by_kernel(self, gradient: Tensor | RowSums, wholes: list[Tensor], rows: Tensor | None) -> bool:
+        if self.KERNEL is None or not isinstance(gradient, RowSums):
+            return False
+        return gradient.move(self.KERNEL, self.constants(), wholes, rows)
+
+    def constants(self) -> tuple[float, ...]:
+        """What `KERNEL` takes besides arrays, in this step."""
+        return (self.learning_rate,)
+
     @abc.abstractmethod
     def move(self, values: list[Tensor], gradient: Tensor) -> None:
         """Move parameters, values[0], and their `STATES`, which follow, in place; all have the same shape."""
@@ -89,6 +103,8 @@ class Optimizer(abc.ABC):
 
 class SGD(Optimizer):
     """Plain gradient descent."""
+
+    KERNEL = "sgd"
 
     def move(self, values: list[Tensor], gradient: Tensor) -> None:
         values[0].sub_(gradient, alpha=self.learning_rate)
@@ -101,7 +117,11 @@ class Adagrad(Optimizer):
     """
 
     STATES = ("sum",)
+    KERNEL = "adagrad"
     EPSILON = 1e-10
+
+    def constants(self) -> tuple[float, ...]:
+        return self.learning_rate, self.EPSILON
 
     def move(self, values: list[Tensor], gradient: Tensor) -> None:
         table, total = values
@@ -127,9 +147,15 @@ class Adam(Optimizer):
     """
 
     STATES = ("mean", "square")
+    KERNEL = "adam"
     BETA_1 = 0.9
     BETA_2 = 0.999
     EPSILON = 1e-8
+
+    def constants(self) -> tuple[float, ...]:
+        rate = self.learning_rate / (1 - self.BETA_1**self.steps)
+        corrected = 1 / math.sqrt(1 - self.BETA_2**self.steps)
+        return rate, corrected, 1 - self.BETA_1, 1 - self.BETA_2, self.EPSILON
 
     def move(self, values: list[Tensor], gradient: Tensor) -> None:
         table, mean, square = values

@@ -4,13 +4,11 @@ from __future__ import annotations
 
 import warnings
 from dataclasses import dataclass
+from typing import ClassVar
 
 import torch
 from torch import Tensor
 from torch.nn.functional import embedding_bag
-
-ALL_PRODUCTS = 4
-"""A matmul makes so many products in the time that single ones take one."""
 
 with warnings.catch_warnings():  # torch says once a process that its CSR tensors are in beta: here, unheard
     warnings.simplefilter("ignore", UserWarning)
@@ -36,6 +34,17 @@ class RowSums:
     def __len__(self) -> int:
         return len(self.offsets) - 1
 
+    def move(
+        self, kernel: str, constants: tuple[float, ...], wholes: list[Tensor], rows: Tensor | None
+    ) -> bool:
+        """Move a table and its optimiser's state, `wholes`, by these sums in one pass; False when that is not possible.
+
+        Args:
+                kernel, constants: those of the optimiser.
+            rows: the (k,) rows that are summed for; None for all.
+        """
+        return False
+
     def __getitem__(self, part: slice) -> Tensor:
         """(m, width) sums of some neighbouring rows."""
         start, stop, _ = part.indices(len(self))
@@ -59,11 +68,16 @@ class TouchedRows:
         n_rows: when given, all rows 0..n_rows count as touched.
 
     Attributes:
+        ids: (p,) as given.
         rows: (k,) int64 the distinct rows in rising order, or None for all of them.
     """
 
+    ALL_PRODUCTS: ClassVar[int] = 4
+    """A matmul makes so many products in the time that single ones take one."""
+
     def __init__(self, ids: Tensor, n_rows: int | None = None) -> None:
         sorted_ids, self._order = ids.int().sort(stable=True)  # twice as fast as int64
+        self.ids = ids
         self.rows = None
         if n_rows is None:
             first = torch.ones_like(sorted_ids, dtype=torch.bool)
@@ -80,11 +94,10 @@ class TouchedRows:
 
         The large table is read in order and each row once; the vectors of a batch stay in the cache.
         """
+        all_met, order = self.mostly_met(vectors, len(index)), self._order
         rows = table if self.rows is None else table.index_select(0, self.rows)
-        index = index.index_select(0, self._order)
-        if len(rows) * len(vectors) <= ALL_PRODUCTS * len(index):
-            # Few rows, as of a small graph: all products with all vectors are one matmul. And it must be so where
-            # a row meets a vector more than once on average, for which `sampled_addmm` is not made.
+        index = index.index_select(0, order)
+        if all_met:
             found = torch.take(rows @ vectors.T, self._own_rows(len(index)).long() * len(vectors) + index)
         elif table.is_cpu:
             shape, zeros = (len(rows), len(vectors)), vectors.new_zeros(len(index))
@@ -94,6 +107,17 @@ class TouchedRows:
             own = self._own_rows(len(index))
             found = (rows.index_select(0, own) * vectors.index_select(0, index)).sum(1)
         return torch.empty_like(found).index_copy_(0, self._order, found)
+
+    def mostly_met(self, vectors: Tensor, n_terms: int) -> bool:
+        """Whether all products of all rows with all vectors are fewer than a matmul makes in the time of the terms.
+
+        So it is with few rows, as of a small graph. And it must be so where a row meets a vector more than once on
+        average, for which `sampled_addmm` is not made.
+        """
+        return len(self) * len(vectors) <= self.ALL_PRODUCTS * n_terms
+
+    def __len__(self) -> int:
+        return len(self._offsets) - 1
 
     def _own_rows(self, n_terms: int) -> Tensor:
         """(p,) int32, the row of each term, as a position among the touched rows."""

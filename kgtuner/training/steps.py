@@ -39,11 +39,11 @@ class QueryRows:
         h, r = drop(self.h, model.dropout, generator), drop(self.r, model.dropout, generator)
         self.query = model.query(h, r, inverse)
 
-    def relation_gradient(self) -> tuple[Tensor | None, RowSums]:
+    def relation_gradient(self, kind: type[TouchedRows] = TouchedRows) -> tuple[Tensor | None, RowSums]:
         """Relation rows and what reached them, after the backward pass."""
         if self.r.grad is None:  # a query that does not depend on r, as DistMult's with r dropped whole
             self.r.grad = torch.zeros_like(self.r)
-        touched = TouchedRows(self.relation)
+        touched = kind(self.relation)
         return touched.rows, touched.sums(self.r.grad)
 
 

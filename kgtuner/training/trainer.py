@@ -242,8 +242,8 @@ class Trainer:
         """
         for layer in self.layers.values():
             layer.grad = None
+        self.optimizer.begin_step()  # first, because a step may move rows while it makes their gradient
         gradient = self.step(batch)
-        self.optimizer.begin_step()
         with torch.no_grad():
             rows, values = gradient.entities
             self.optimizer.update("entities", self.model.entities, values, rows)
