@@ -31,7 +31,7 @@ class Contest:
     Attributes:
         query, true: (b, width), without gradient.
         drawn: entity ids, (b, n) or (n,) for all queries together.
-        valid: (b, n) bool, False where a candidate is a right answer too; None when none is.
+        valid: (b, n) bool, False where a candidate is a right answer too or of another type; None when none is.
         weights: (b,), with sum 1.
         touched: the entity rows of what was drawn, of the true answers and of those asked with, in this order.
     """
@@ -92,10 +92,10 @@ class NegativeSamplingStep:
         weights = queries.weight[batch].to(model.entities.dtype)
         rows = QueryRows(model, entity, queries.relation[batch], self.generator)
         t = model.entities.index_select(0, answer).requires_grad_()
-        drawn = self.negatives.draw(b, model.n_entities, self.generator)
-        valid = None
+        drawn, valid = self.negatives.draw_for(answer, model.n_entities, self.generator)
         if self.false_negatives is not None:
-            valid = self.false_negatives.valid(queries.group[batch], drawn)
+            false = self.false_negatives.valid(queries.group[batch], drawn)
+            valid = false if valid is None else valid if false is None else valid & false
         touched = TouchedRows(torch.cat([drawn.flatten(), answer, entity]), self.dense_rows)
         contest = Contest(rows.query.detach(), t.detach(), drawn, valid, weights / weights.sum(), touched)
         if model.DOT_PRODUCT:

@@ -6,7 +6,7 @@ import datetime
 import math
 import shutil
 import time
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
 from kgtuner.config import TrainingConfig, TrialConfig
+from kgtuner.defaults import default_config
 from kgtuner.errors import RunError, TrialFailed
 from kgtuner.execution.local import LocalWorker
 from kgtuner.execution.storage import RESULT, TrialStore, fail, finish, storage_errors, value_of
@@ -107,6 +108,7 @@ class TuningRun:
         self.observer = observer
         self._watchers = Watchers(as_observers(observer))
         self.clock = clock
+        self.default_of: Callable[[str], TrialConfig] = default_config  # of a model, for this graph
         self.budget_seconds = settings.budget.seconds
         self.stage_seconds: dict[str, float] = {}
         self.peak_rss_mb = 0.0

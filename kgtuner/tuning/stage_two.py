@@ -9,12 +9,13 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial
 
 from kgtuner.config import TrialConfig
-from kgtuner.defaults import default_config
 from kgtuner.execution.storage import RESULT, drop_waiting, storage_errors, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.space.loading import named_parameters
 from kgtuner.space.space import Space
 from kgtuner.tuning.full_search import FullSearch
+from kgtuner.tuning.memory_plan import fitted
+from kgtuner.tuning.raising import FREE_SHARE, free_memory
 from kgtuner.tuning.result import best_trial
 from kgtuner.tuning.running import AGAIN, DEFAULT, ORIGIN, StagePlan, TuningRun
 from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, Schedule, slot_or_rest, worth_another
@@ -110,7 +111,8 @@ def train_default(run: TuningRun, plan: StagePlan, study: Study, model: str, sec
         for notes in tried:  # it was cut off, and goes on from where it was
             trial.set_user_attr(ORIGIN, notes.get(ORIGIN, trial.number))
         checkpoint = run.checkpoint_path(trial)
-    run.train(plan, study, trial, limited(run, default_config(model), FULL_STEPS, seconds), checkpoint)
+    config = fitted(run.default_of(model), plan.size, FREE_SHARE * free_memory(run.settings.device))
+    run.train(plan, study, trial, limited(run, config, FULL_STEPS, seconds), checkpoint)
 
 
 def _go_on_with_defaults(run: TuningRun, plan: StagePlan, study: Study, seconds: float) -> None:
