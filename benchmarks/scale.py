@@ -267,12 +267,10 @@ def main() -> None:
     if options.here:
         print(json.dumps(measured(options.only[0], options.graphs[0], options.place, options.budget)))
         return
-    path = record.RESULTS / "scale.json"
-    rows = json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
     for graph in options.graphs:
         for piece in options.only:
-            same = [row for row in rows if (row["graph"], row["piece"]) == (graph, piece)]
-            if (same and not options.again) or (piece == "tune" and graph not in TUNED):
+            known = any((row["graph"], row["piece"]) == (graph, piece) for row in rows_so_far())
+            if (known and not options.again) or (piece == "tune" and graph not in TUNED):
                 continue
             folder_of(graph, options.place)
             command = [sys.executable, __file__, "--here", "--graphs", graph, "--only", piece]
@@ -281,8 +279,16 @@ def main() -> None:
             made = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
             row = json.loads(made.stdout.splitlines()[-1])
             print(json.dumps(row), flush=True)
-            rows = [other for other in rows if other not in same] + [row]
-            record.write("scale", {"rows": rows})
+            others = [o for o in rows_so_far() if (o["graph"], o["piece"]) != (graph, piece)]
+            record.write("scale", {"rows": [*others, row]})
+
+
+def rows_so_far() -> list[dict[str, Any]]:
+    path = record.RESULTS / "scale.json"
+    found: list[dict[str, Any]] = (
+        json.loads(path.read_text(encoding="utf-8"))["rows"] if path.exists() else []
+    )
+    return found
 
 
 if __name__ == "__main__":

@@ -51,7 +51,9 @@ CHECKPOINT_SECONDS = 60.0
 """Least time between two checkpoints of one training."""
 
 SAVING_SHARE = 0.05
-"""Of a training's time that writing checkpoints may take; those of a large graph have gigabytes."""
+"""Of a training's time that writing checkpoints may take, where one takes `SLOW_SAVE` seconds or more."""
+
+SLOW_SAVE = 1.0
 
 QUICK_START = 2.0
 """Seconds of preparation that a time limit does not count: they are what a schedule expects around a training."""
@@ -151,7 +153,12 @@ def run(
             raise DataError(
                 f"{graph.name} has no validation triples; training needs them to choose its best model"
             )
-        last = final_rows(graph, int(config.model.options.get("dimension", 100)), seed)
+        last = final_rows(
+            graph,
+            int(config.model.options.get("dimension", 100)),
+            seed,
+            max_seconds=config.training.max_seconds,
+        )
         final = len(last) / len(sample)
         trainer, limits_note = prepare(
             config,
@@ -179,12 +186,19 @@ def run(
                 last_saved = clock()
                 save_seconds = last_saved - began
 
-        def after_validation(point: CurvePoint) -> None:
-            on_validation(point)
-            if trainer.ending or clock() - last_saved >= max(CHECKPOINT_SECONDS, save_seconds / SAVING_SHARE):
+        def save_when_due() -> None:
+            slow = save_seconds / SAVING_SHARE if save_seconds >= SLOW_SAVE else 0.0
+            if clock() - last_saved >= max(CHECKPOINT_SECONDS, slow):
                 save()
 
-        outcome = trainer.run(validate, after_validation, save, CHECKPOINT_SECONDS)
+        def after_validation(point: CurvePoint) -> None:
+            on_validation(point)
+            if trainer.ending:
+                save()
+            else:
+                save_when_due()
+
+        outcome = trainer.run(validate, after_validation, save_when_due, CHECKPOINT_SECONDS)
         started = clock()
         valid = metrics_of_rows(trainer.model, graph, last)
         valid_seconds = clock() - started

@@ -24,7 +24,10 @@ LEAST_FINAL = 5_000
 """Triples that are ranked after a training in any case: a standard error of the MRR of at most 0.005."""
 
 FINAL_GIVEN = 20_000
-"""The same where answers are given: some ten seconds, and a standard error of at most 0.0025."""
+"""The same where answers are given: some seconds, and a standard error of at most 0.0025."""
+
+LEAST_GIVEN, GIVEN_A_SECOND = 2_000, 200
+"""At the least, and so many for each second of a training with a time limit: a tenth of it, or so."""
 
 
 @dataclass(frozen=True)
@@ -153,10 +156,17 @@ def validation_sample(graph: KnowledgeGraph, size: int | None, seed: int) -> Tri
     return graph.valid if len(rows) == len(graph.valid) else graph.valid[rows]
 
 
-def final_rows(graph: KnowledgeGraph, dimension: int, seed: int) -> IntArray:
-    """The rows of the valid split that a finished training is judged by: all, or a sample where all take minutes."""
+def final_rows(
+    graph: KnowledgeGraph, dimension: int, seed: int, *, max_seconds: float | None = None
+) -> IntArray:
+    """The rows of the valid split that a finished training is judged by: all, or a sample where all take minutes.
+
+    Args:
+        max_seconds: of the training; a short one is judged by fewer, where answers are given.
+    """
     if "valid" in graph.given:
-        return validation_rows(graph, FINAL_GIVEN, seed)
+        short = FINAL_GIVEN if max_seconds is None else max(LEAST_GIVEN, int(GIVEN_A_SECOND * max_seconds))
+        return validation_rows(graph, min(FINAL_GIVEN, short), seed)
     return validation_rows(
         graph, max(LEAST_FINAL, FINAL_PRODUCTS // (2 * graph.n_entities * dimension)), seed
     )

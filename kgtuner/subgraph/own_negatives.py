@@ -14,7 +14,7 @@ from kgtuner.graph.known_answers import KnownAnswers
 from kgtuner.types import BoolArray, IntArray, Triples
 
 TRIES = 20
-"""Draws for one place; where all of them are right answers, the last one stays."""
+"""Draws for one place; where all of them are right answers, every entity is looked at."""
 
 AT_ONCE = 1 << 22
 
@@ -59,8 +59,17 @@ def _drawn_false(
     for _ in range(TRIES):
         rows, columns = np.nonzero(_right(entity, relation, drawn, known))
         if not len(rows):
-            break
+            return drawn
         drawn[rows, columns] = _drawn(answer[rows], known.n_entities, rng, types)
+    rows, columns = np.nonzero(_right(entity, relation, drawn, known))
+    for row in np.unique(rows).tolist():
+        pool = np.arange(known.n_entities)
+        if types is not None:
+            pool = pool[types.of_entity == types.of_entity[answer[row]]]
+        false = pool[~known.contains(entity[row : row + 1], relation[row : row + 1], pool[None])[0]]
+        places = columns[rows == row]
+        if len(false):  # else all are right answers, and what was drawn stays
+            drawn[row, places] = rng.choice(false, len(places))
     return drawn
 
 
