@@ -7,7 +7,7 @@
 The data sets themselves cannot be had without the network, so graphs of their size are made (`ogb_layout.py`): the
 same counts of entities, relations, triples and given false answers, in OGB's files. Each piece runs in a process of
 its own, so that its peak of memory is its own; what is mapped from files counts as memory too. On a machine that others
-use the time of the processor says more than the clock: `cpu_seconds` is that of the whole piece. Pieces:
+use, the time of the processor says more than the clock, so both are kept. Pieces:
 
 - convert: from OGB's files to our binary form; nothing of it is there before
 - load: a later start, from the binary form
@@ -30,11 +30,15 @@ import statistics
 import subprocess
 import sys
 import time
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import ogb_layout
 import record
+
+T = TypeVar("T")
 
 GRAPHS = {
     "wikikg2-0.0625": ("ogbl-wikikg2", 1 / 16),
@@ -69,53 +73,52 @@ def convert(graph: str, place: Path) -> dict[str, Any]:
     from kgtuner.graph.catalog import cache_folder
 
     folder = folder_of(graph, place)
-    shutil.rmtree(cache_folder() / "binary", ignore_errors=True)
-    started = time.perf_counter()
-    _, seconds = loaded(graph, place)
+    for copy in (cache_folder() / "binary").glob(f"{GRAPHS[graph][0].replace('-', '[-_]')}-*"):
+        shutil.rmtree(copy)
+    _, took = clocked(lambda: loaded(graph, place))
     size = sum(file.stat().st_size for file in folder.rglob("*.pt"))
-    return {"seconds": time.perf_counter() - started, "of_which_load": seconds, "source_gb": size / 1e9}
+    return {**took, "source_gb": size / 1e9}
 
 
-def loaded(graph: str, place: Path) -> tuple[Any, float]:
+def clocked(work: Callable[[], T]) -> tuple[T, dict[str, float]]:
+    """What it gives, and what it took of the clock and of the processor."""
+    wall, own = time.perf_counter(), time.process_time()
+    made = work()
+    return made, {"seconds": time.perf_counter() - wall, "cpu_seconds": time.process_time() - own}
+
+
+def loaded(graph: str, place: Path) -> Any:
     """By its name where it is as large as the data set, which also checks the counts of the card."""
     from kgtuner.graph.catalog import resolve_graph
 
     folder = folder_of(graph, place)
     name, share = GRAPHS[graph]
     os.environ["KGTUNER_DATA"] = str(folder.parent)
-    started = time.perf_counter()
-    found = resolve_graph(name if share == 1 else str(folder))
-    return found, time.perf_counter() - started
+    return resolve_graph(name if share == 1 else str(folder))
 
 
 def load(graph: str, place: Path) -> dict[str, Any]:
-    found, seconds = loaded(graph, place)
-    return {"seconds": seconds, "entities": found.n_entities, "train_triples": len(found.train)}
+    found, took = clocked(lambda: loaded(graph, place))
+    return {**took, "entities": found.n_entities, "train_triples": len(found.train)}
 
 
 def index(graph: str, place: Path) -> dict[str, Any]:
-    found, _ = loaded(graph, place)
-    started = time.perf_counter()
-    known = found.known_answers()
-    seconds = time.perf_counter() - started
+    found = loaded(graph, place)
+    before = peak_gb()
+    known, took = clocked(found.known_answers)
     size = known.keys.nbytes + known.offsets.nbytes + known.answers.nbytes
-    return {
-        "seconds": seconds,
-        "index_gb": size / 1e9,
-        "queries": known.n_queries,
-        "answers": known.n_answers,
-    }
+    sizes = {"index_gb": size / 1e9, "peak_gb_above_loading": peak_gb() - before}
+    return {**took, **sizes, "queries": known.n_queries, "answers": known.n_answers}
 
 
 def walk(graph: str, place: Path) -> dict[str, Any]:
     import kgtuner as kt
 
-    found, _ = loaded(graph, place)
-    started = time.perf_counter()
-    sample = kt.sample_subgraph(found, ratio=0.2, starts=10, seed=0).graph
-    seconds = time.perf_counter() - started
+    found = loaded(graph, place)
+    made, took = clocked(lambda: kt.sample_subgraph(found, ratio=0.2, starts=10, seed=0))
+    sample = made.graph
     splits = {split: len(sample.split(split)) for split in ("train", "valid", "test")}
-    return {"seconds": seconds, "entities": sample.n_entities, **splits}
+    return {**took, "entities": sample.n_entities, **splits}
 
 
 def train(graph: str, place: Path) -> dict[str, Any]:
@@ -128,32 +131,40 @@ def train(graph: str, place: Path) -> dict[str, Any]:
 
     torch.set_num_threads(1)
     wn18rr = kt.load_dataset("wn18rr")
-    found, _ = loaded(graph, place)
+    found = loaded(graph, place)
     config = kt.default_config("complex").updated(SETTINGS)
-    started = time.perf_counter()
-    trainers = {graph: prepare(config, found)[0]}
-    prepared = time.perf_counter() - started
-    trainers["wn18rr"] = prepare(config, wn18rr)[0]
+    (trainer, _), preparation = clocked(lambda: prepare(config, found))
+    trainers = {graph: trainer, "wn18rr": prepare(config, wn18rr)[0]}
     times: dict[str, list[float]] = {name: [] for name in trainers}
+    own: dict[str, list[float]] = {name: [] for name in trainers}
     with keeping_freed_memory():
         for turn in range(16):
             for name, trainer in trainers.items():
                 trainer.model.train()
-                started = time.perf_counter()
-                queries = 0
-                for _ in range(20):
-                    batch = trainer.batches.next()
-                    trainer.train_batch(batch)
-                    queries += len(batch)
+                queries, took = clocked(partial(steps, trainer, 20))
                 if turn:
-                    times[name].append((time.perf_counter() - started) / queries)
+                    times[name].append(took["seconds"] / queries)
+                    own[name].append(took["cpu_seconds"] / queries)
     speed = {name: 1 / statistics.median(each) for name, each in times.items()}
     return {
         "queries_per_second": speed[graph],
         "wn18rr_queries_per_second": speed["wn18rr"],
         "ratio_to_wn18rr": speed[graph] / speed["wn18rr"],
-        "prepare_seconds": prepared,
+        "cpu_ratio_to_wn18rr": statistics.median(own["wn18rr"]) / statistics.median(own[graph]),
+        "cpu_microseconds_per_query": 1e6 * statistics.median(own[graph]),
+        "prepare_seconds": preparation["seconds"],
+        "prepare_cpu_seconds": preparation["cpu_seconds"],
     }
+
+
+def steps(trainer: Any, count: int) -> int:
+    """Make so many steps; returns their queries."""
+    queries = 0
+    for _ in range(count):
+        batch = trainer.batches.next()
+        trainer.train_batch(batch)
+        queries += len(batch)
+    return queries
 
 
 def rank(graph: str, place: Path) -> dict[str, Any]:
@@ -165,19 +176,16 @@ def rank(graph: str, place: Path) -> dict[str, Any]:
     from kgtuner.training.allocation import keeping_freed_memory
 
     torch.set_num_threads(1)
-    found, _ = loaded(graph, place)
+    found = loaded(graph, place)
     config = kt.default_config("complex").updated(SETTINGS)
     model = build_model(config.model, found.n_entities, found.n_relations)
     model.initialize(torch.Generator().manual_seed(0))
     model.eval()
     rows = validation_rows(found, RANKED, 0)
-    times = []
     with keeping_freed_memory():
-        for _ in range(3):
-            started = time.perf_counter()
-            metrics_of_rows(model, found, rows)
-            times.append(time.perf_counter() - started)
-    return {"seconds": statistics.median(times), "first": times[0], "triples": len(rows)}
+        took = [clocked(lambda: metrics_of_rows(model, found, rows))[1] for _ in range(3)]
+    median = {key: statistics.median(each[key] for each in took) for key in took[0]}
+    return {**median, "first": took[0]["seconds"], "triples": len(rows)}
 
 
 def tune(graph: str, place: Path, budget: float) -> dict[str, Any]:
@@ -227,17 +235,19 @@ def used(run: Path) -> float:
         return 0.0
 
 
+def peak_gb() -> float:
+    """The largest resident memory of this process so far, what is mapped from files included."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
+
+
 def measured(piece: str, graph: str, place: Path, budget: float | None) -> dict[str, Any]:
     """One piece in this process."""
-    began = time.process_time()
     if piece == "tune":
         found = tune(graph, place, budget or TUNING[graph])
     else:
         found = globals()[piece](graph, place)
-        found["cpu_seconds"] = time.process_time() - began  # of all of the piece, its imports left out
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6
     rounded = {k: float(f"{v:.4g}") if isinstance(v, float) else v for k, v in found.items()}
-    rounded |= {} if piece == "tune" else {"peak_gb": round(peak, 2)}
+    rounded |= {} if piece == "tune" else {"peak_gb": round(peak_gb(), 2)}
     return {"graph": graph, "piece": piece, **rounded, "load_average": round(os.getloadavg()[0], 1)}
 
 

@@ -16,7 +16,7 @@ from kgtuner.types import BoolArray, IntArray, Triples
 TRIES = 20
 """Draws for one place; where all of them are right answers, every entity is looked at."""
 
-AT_ONCE = 1 << 22
+AT_ONCE = 1 << 16  # few queries at a time, so that few entities are right answers of one of them
 
 
 def own_negatives(
