@@ -15,3 +15,29 @@ def default_config(model: str) -> TrialConfig:
     """
     files = {path.stem: path for path in sorted((shipped_folder("configs") / "default").glob("*.yaml"))}
     return TrialConfig.load(lookup("model", model, files))
+
+
+MANY_ENTITIES = 1_000_000
+"""From so many on the default has 100 reals an entity, as the published runs on ogbl-wikikg2."""
+
+SAMPLED = {
+    "training.mode": "negative_sampling",
+    "training.batch_size": 1024,
+    "negatives.name": "shared",
+    "negatives.num_negatives": 512,
+}
+"""What takes the place of scoring all entities, where a graph has too many of them."""
+
+
+def default_for(model: str, n_entities: int, *, all_entities: bool) -> TrialConfig:
+    """The default for a graph of this size; `all_entities` says whether scoring all of them makes sense there.
+
+    Raises:
+        ConfigError: as `default_config`.
+    """
+    config = default_config(model)
+    if not all_entities and config.training.mode != "negative_sampling":
+        config = config.updated(SAMPLED)
+    if n_entities >= MANY_ENTITIES:
+        config = config.updated({"model.dimension": min(100, int(config.model.options["dimension"]))})
+    return config

@@ -9,7 +9,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,16 +19,18 @@ import torch
 from kgtuner import kernels
 from kgtuner.config import Component, TrialConfig
 from kgtuner.errors import ConfigError, DataError, OutOfMemory
-from kgtuner.evaluation.evaluator import validation_metrics, validation_sample
+from kgtuner.evaluation.evaluator import final_rows, metrics_of_rows, validation_rows
 from kgtuner.evaluation.metrics import Metrics, objective
 from kgtuner.evaluation.ranks import compiled_ranks
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.losses import LOSSES, Loss
 from kgtuner.models import MODELS, Model
 from kgtuner.negatives import NEGATIVES, NegativeSampler
+from kgtuner.negatives.typed import of_right_type
 from kgtuner.registry import lookup, unknown
 from kgtuner.regularizers import REGULARIZERS, Regularizer
 from kgtuner.training.all_entities import AllEntitiesStep
+from kgtuner.training.all_entities_limit import why_not_all_entities
 from kgtuner.training.allocation import keeping_freed_memory
 from kgtuner.training.best import BestParameters
 from kgtuner.training.checkpoint import load_checkpoint, save_checkpoint
@@ -50,6 +52,14 @@ DENSE_FROM = 0.4
 CHECKPOINT_SECONDS = 60.0
 """Least time between two checkpoints of one training."""
 
+SAVING_SHARE = 0.05
+"""Of a training's time that writing checkpoints may take, where one takes `SLOW_SAVE` seconds or more."""
+
+SLOW_SAVE = 1.0
+
+QUICK_START = 2.0
+"""Seconds of preparation that a time limit does not count: they are what a schedule expects around a training."""
+
 
 @dataclass(frozen=True)
 class RunResult:
@@ -61,7 +71,8 @@ class RunResult:
         metric: the name of the number that was maximised.
         best: its best validation while training, perhaps on a sample; with `mean_rank` the sign is
             changed, so larger is better.
-        valid: metrics of the best parameters on all validation triples.
+        valid: metrics of the best parameters on all validation triples; on a large fixed sample of them where
+            ranking all would take minutes, see `evaluator.final_rows`.
         valid_seconds: how long ranking those took.
         curve: every validation.
         steps, queries: optimiser steps and directed queries trained on.
@@ -140,13 +151,20 @@ def run(
         OutOfMemory: when the device or the host has too little memory.
     """
     place = torch.device(pick_device(device))
+    began = clock()
     with _own_torch_randomness(seed, place), _memory_as_error(config), keeping_freed_memory():
-        sample = validation_sample(graph, config.training.max_valid_triples, seed)
+        sample = validation_rows(graph, config.training.max_valid_triples, seed)
         if len(sample) == 0:
             raise DataError(
                 f"{graph.name} has no validation triples; training needs them to choose its best model"
             )
-        final = len(graph.valid) / len(sample)
+        last = final_rows(
+            graph,
+            int(config.model.options.get("dimension", 100)),
+            seed,
+            max_seconds=config.training.max_seconds,
+        )
+        final = len(last) / len(sample)
         trainer, limits_note = prepare(
             config,
             graph,
@@ -160,25 +178,35 @@ def run(
         identity["arithmetic"] = arithmetic_on(place).split()[0]  # digits differ between numba and torch
         if checkpoint is not None and checkpoint.exists():
             load_checkpoint(checkpoint, trainer, identity)
-        last_saved = clock()
+        trainer.limits = within_time(trainer.limits, clock() - began)
+        last_saved, save_seconds = clock(), 0.0
 
         def validate() -> float:
-            return objective(validation_metrics(trainer.model, graph, sample), metric)
+            return objective(metrics_of_rows(trainer.model, graph, sample), metric)
 
         def save() -> None:
-            nonlocal last_saved
+            nonlocal last_saved, save_seconds
             if checkpoint is not None:
+                began = clock()
                 save_checkpoint(checkpoint, trainer, identity)
                 last_saved = clock()
+                save_seconds = last_saved - began
+
+        def save_when_due() -> None:
+            slow = save_seconds / SAVING_SHARE if save_seconds >= SLOW_SAVE else 0.0
+            if clock() - last_saved >= max(CHECKPOINT_SECONDS, slow):
+                save()
 
         def after_validation(point: CurvePoint) -> None:
             on_validation(point)
-            if trainer.ending or clock() - last_saved >= CHECKPOINT_SECONDS:
+            if trainer.ending:
                 save()
+            else:
+                save_when_due()
 
-        outcome = trainer.run(validate, after_validation, save, CHECKPOINT_SECONDS)
+        outcome = trainer.run(validate, after_validation, save_when_due, CHECKPOINT_SECONDS)
         started = clock()
-        valid = validation_metrics(trainer.model, graph, graph.valid)
+        valid = metrics_of_rows(trainer.model, graph, last)
         valid_seconds = clock() - started
     return RunResult(
         config=config,
@@ -203,6 +231,17 @@ def run(
 def arithmetic_on(device: torch.device) -> str:
     """What computes sparse gradients and ranks on a device: `torch`, or `numba` with its version."""
     return kernels.described() if device.type == "cpu" else "torch"
+
+
+def within_time(limits: Limits, preparation: float) -> Limits:
+    """The limits with a time that counts a long preparation, once before the training and once for what follows it.
+
+    On a graph of millions of entities, indexing, drawing the start values and writing the result take as long as
+    many steps; a budget would be overrun by them in each trial.
+    """
+    if limits.max_seconds is None or preparation < QUICK_START:
+        return limits
+    return replace(limits, max_seconds=max(limits.max_seconds - 2 * preparation, limits.max_seconds / 4))
 
 
 def check(config: TrialConfig) -> None:
@@ -294,11 +333,17 @@ def prepare(
     """
     check(config)
     training = config.training
+    if training.mode != "negative_sampling" and (reason := why_not_all_entities(graph)) is not None:
+        raise ConfigError(
+            f"training.mode {training.mode} does not suit {graph.name}: {reason}; use negative_sampling"
+        )
     model = build_model(config.model, graph.n_entities, graph.n_relations)
     loss: Loss = _create("loss", config.loss, LOSSES)
     regularizer: Regularizer = _create("regularizer", config.regularizer, REGULARIZERS)
     negatives: NegativeSampler = _create("negatives", config.negatives, NEGATIVES)
     optimizer: Optimizer = _create("optimizer", config.optimizer, OPTIMIZERS)
+    if training.mode == "negative_sampling":
+        negatives = of_right_type(negatives, graph, device)
     model.initialize(torch.Generator().manual_seed(_stream(seed, 0)))  # on the CPU: alike on every device
     model.to(device)
     generator = torch.Generator(device).manual_seed(_stream(seed, 1))

@@ -10,7 +10,7 @@ from typing import Any
 
 from kgtuner.api.graphs import GraphLike, as_graph
 from kgtuner.config import TrialConfig
-from kgtuner.defaults import default_config
+from kgtuner.defaults import default_config, default_for
 from kgtuner.errors import ConfigError, RunError, TrialFailed
 from kgtuner.evaluation.metrics import METRICS
 from kgtuner.experiment import RunResult, check, pick_device
@@ -21,6 +21,7 @@ from kgtuner.prediction import LinkPredictor
 from kgtuner.registry import lookup, unknown
 from kgtuner.report.display import observers_or_lines
 from kgtuner.tracking.events_file import EventsFile
+from kgtuner.training.all_entities_limit import why_not_all_entities
 from kgtuner.training.parameters import save_parameters
 from kgtuner.training.trainer import CurvePoint
 from kgtuner.tuning.events import (
@@ -34,10 +35,13 @@ from kgtuner.tuning.events import (
     TrialStarted,
 )
 from kgtuner.tuning.loading import load_predictor
+from kgtuner.tuning.memory_plan import fitted
 from kgtuner.tuning.problems import problems
+from kgtuner.tuning.raising import FREE_SHARE, free_memory, require_memory
 from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
 from kgtuner.tuning.running import objective_of
 from kgtuner.tuning.trained import TrainResult
+from kgtuner.tuning.trials import size_of
 from kgtuner.tuning.watching import Watchers
 
 IN_MEMORY = Path("training")
@@ -76,6 +80,7 @@ def train(
         ConfigError, DataError, RunError: before anything is trained.
         TrialFailed: when the training ends without a result.
     """
+    own = config is None
     if config is None:
         lookup("model", model, MODELS)
         config = default_config(model)
@@ -88,6 +93,12 @@ def train(
     if threads is not None and threads < 1:
         raise ConfigError(f"threads must be at least 1, got {threads}")
     graph = as_graph(graph, seed)
+    size, free = size_of(graph), free_memory(device)
+    if own:
+        all_entities = why_not_all_entities(graph) is None
+        config = default_for(model, graph.n_entities, all_entities=all_entities)
+        config = fitted(config, size, FREE_SHARE * free)
+    require_memory(config, size, free)
     watching = observers_or_lines(observer, metric)
     asked_for = {"metric": metric, "seed": seed, "device": device, "threads": threads}
     if output is None:

@@ -9,12 +9,25 @@ from typing import Any
 import numpy as np
 
 from kgtuner.errors import RunError
+from kgtuner.evaluation.given_negatives import official_metrics, rank_given
 from kgtuner.evaluation.metrics import Metrics, joined, selected, summarise
 from kgtuner.evaluation.ranks import rank_triples
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.graph.statistics import relation_categories
 from kgtuner.models import Model
-from kgtuner.types import SPLITS, Split, Triples
+from kgtuner.types import SPLITS, IntArray, Split, Triples
+
+FINAL_PRODUCTS = 4 * 10**12
+"""Products of two numbers, about two minutes of one core, that ranking the valid split after a training may take."""
+
+LEAST_FINAL = 5_000
+"""Triples that are ranked after a training in any case: a standard error of the MRR of at most 0.005."""
+
+FINAL_GIVEN = 20_000
+"""The same where answers are given: some seconds, and a standard error of at most 0.0025."""
+
+LEAST_GIVEN, GIVEN_A_SECOND = 2_000, 200
+"""At the least, and so many for each second of a training with a time limit: a tenth of it, or so."""
 
 
 @dataclass(frozen=True)
@@ -75,7 +88,11 @@ class Evaluation:
 
 
 def evaluate_split(model: Model, graph: KnowledgeGraph, split: Split) -> Evaluation:
-    """Rank all triples of a split, in both directions, against all entities; known triples do not compete."""
+    """Rank all triples of a split in both directions.
+
+    Against all entities, known triples do not compete; or against the false answers that the graph gives for this
+    split, and then `overall` has MRR and Hits from OGB's own evaluator.
+    """
     if model.n_entities != graph.n_entities or model.n_relations != graph.n_relations:
         raise RunError(
             f"the model was made for {model.n_entities} entities and {model.n_relations} relations, "
@@ -83,13 +100,18 @@ def evaluate_split(model: Model, graph: KnowledgeGraph, split: Split) -> Evaluat
         )
     triples = graph.split(split)
     model.eval()
-    tail, head = rank_triples(model, triples, graph.known_answers(SPLITS), graph.n_relations)
+    if split in graph.given:
+        overall, tail, head = official_metrics(model, triples, graph.given[split], graph.n_relations)
+        both = joined(tail, head)
+    else:
+        tail, head = rank_triples(model, triples, graph.known_answers(SPLITS), graph.n_relations)
+        both = joined(tail, head)
+        overall = summarise(both)
     relation = np.asarray(triples)[:, 1]
     categories = np.asarray(relation_categories(graph))[relation]
-    both = joined(tail, head)
     return Evaluation(
         split=split,
-        overall=summarise(both),
+        overall=overall,
         by_direction={"tail": summarise(tail), "head": summarise(head)},
         by_relation={
             str(graph.relations[r]): summarise(selected(both, np.tile(relation == r, 2)))
@@ -102,19 +124,49 @@ def evaluate_split(model: Model, graph: KnowledgeGraph, split: Split) -> Evaluat
 
 
 def validation_metrics(model: Model, graph: KnowledgeGraph, triples: Triples) -> Metrics:
-    """The overall metrics of some validation triples; what training calls between its steps."""
+    """The overall metrics of some triples among all entities; what training calls between its steps."""
     tail, head = rank_triples(model, triples, graph.known_answers(SPLITS), graph.n_relations)
     return summarise(joined(tail, head))
 
 
-def validation_sample(graph: KnowledgeGraph, size: int | None, seed: int) -> Triples:
-    """A fixed seeded sample of the validation triples, or all of them.
+def metrics_of_rows(model: Model, graph: KnowledgeGraph, rows: IntArray) -> Metrics:
+    """The overall metrics of some rows of the valid split, by the rule of the graph, see `evaluate_split`."""
+    triples = graph.valid[rows] if len(rows) < len(graph.valid) else graph.valid
+    if "valid" not in graph.given:
+        return validation_metrics(model, graph, triples)
+    tail, head = rank_given(model, triples, graph.given["valid"], rows, graph.n_relations)
+    return summarise(joined(tail, head))
+
+
+def validation_rows(graph: KnowledgeGraph, size: int | None, seed: int) -> IntArray:
+    """A fixed seeded sample of the rows of the valid split, ascending, or all of them.
 
     With n triples ranked in both directions the standard error of the MRR is at most about
     0.5 / sqrt(2 n): 0.008 for 2,000.
     """
-    valid = graph.valid
-    if size is None or size >= len(valid):
-        return valid
-    chosen = np.sort(np.random.default_rng([seed, 1]).choice(len(valid), size, replace=False))
-    return valid[chosen]
+    n = len(graph.valid)
+    if size is None or size >= n:
+        return np.arange(n)
+    return np.sort(np.random.default_rng([seed, 1]).choice(n, size, replace=False))
+
+
+def validation_sample(graph: KnowledgeGraph, size: int | None, seed: int) -> Triples:
+    """The triples of `validation_rows`."""
+    rows = validation_rows(graph, size, seed)
+    return graph.valid if len(rows) == len(graph.valid) else graph.valid[rows]
+
+
+def final_rows(
+    graph: KnowledgeGraph, dimension: int, seed: int, *, max_seconds: float | None = None
+) -> IntArray:
+    """The rows of the valid split that a finished training is judged by: all, or a sample where all take minutes.
+
+    Args:
+        max_seconds: of the training; a short one is judged by fewer, where answers are given.
+    """
+    if "valid" in graph.given:
+        short = FINAL_GIVEN if max_seconds is None else max(LEAST_GIVEN, int(GIVEN_A_SECOND * max_seconds))
+        return validation_rows(graph, min(FINAL_GIVEN, short), seed)
+    return validation_rows(
+        graph, max(LEAST_FINAL, FINAL_PRODUCTS // (2 * graph.n_entities * dimension)), seed
+    )

@@ -1,9 +1,11 @@
 """The binary form of a graph: plain arrays that are mapped into memory, and a small JSON header.
 
-header.json                            format, version, name, fingerprint
+header.json                            format, version, name, fingerprint; names of types, digests of given negatives
 train.npy valid.npy test.npy           (n, 3) int64
 entities.text.npy relations.text.npy   all names as UTF-8 bytes, one after the other
 entities.offsets.npy …                 (n + 1,) int64, where each name begins and ends
+types.npy                              (n_entities,) int64, where entities have types
+valid.heads.npy valid.tails.npy …      (n, k) int32, where false answers are given for a split
 """
 
 from __future__ import annotations
@@ -18,6 +20,8 @@ import numpy as np
 
 from kgtuner.errors import DataError, RunError
 from kgtuner.files import reason
+from kgtuner.graph.entity_types import EntityTypes
+from kgtuner.graph.given_negatives import GivenNegatives
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.graph.names import PackedNames, pack
 from kgtuner.types import SPLITS
@@ -59,8 +63,13 @@ def load(folder: Path, *, verify: bool = True) -> KnowledgeGraph:
         for packed in names:
             _check_offsets(packed)
         splits = [_array(folder / f"{split}.npy", 2) for split in SPLITS]
-        graph = KnowledgeGraph(header["name"], names[0], names[1], *splits)
-    except (OSError, ValueError, EOFError, DataError) as error:
+        types = header.get("types")
+        types = None if types is None else EntityTypes(tuple(types), _array(folder / "types.npy", 1))
+        given = {split: _given(folder, split, digest) for split, digest in header.get("given", {}).items()}
+        graph = KnowledgeGraph(
+            header["name"], names[0], names[1], splits[0], splits[1], splits[2], types, given
+        )
+    except (OSError, ValueError, EOFError, TypeError, AttributeError, DataError) as error:
         raise DataError(f"the saved graph in {folder} is damaged: {error}; delete the folder") from error
     if not verify:
         graph.__dict__["fingerprint"] = header["fingerprint"]  # believed, as the caller asked
@@ -75,8 +84,41 @@ def _write(graph: KnowledgeGraph, folder: Path) -> None:
         np.save(folder / f"{kind}.offsets.npy", names.offsets, allow_pickle=False)
     for split in SPLITS:
         np.save(folder / f"{split}.npy", np.ascontiguousarray(graph.split(split)), allow_pickle=False)
-    header = {"format": FORMAT, "version": VERSION, "name": graph.name, "fingerprint": graph.fingerprint}
+    header: dict[str, Any] = {"format": FORMAT, "version": VERSION, "name": graph.name}
+    header["fingerprint"] = graph.fingerprint
+    if graph.types is not None:
+        np.save(folder / "types.npy", graph.types.of_entity, allow_pickle=False)
+        header["types"] = list(graph.types.names)
+    if graph.given:
+        header["given"] = {split: negatives.digest for split, negatives in graph.given.items()}
+        for split, negatives in graph.given.items():
+            for i, path in enumerate(_given_files(folder, split)):
+                array = negatives.heads if i == 0 else negatives.tails
+                _link_or_write(array, path, None if negatives.files is None else negatives.files[i])
     (folder / HEADER).write_text(json.dumps(header, indent=2) + "\n", encoding="utf-8")
+
+
+def _link_or_write(array: Any, path: Path, file: Path | None) -> None:
+    """A file that holds the array already gets a second name: gigabytes are not written again for each run."""
+    if file is not None:
+        try:
+            os.link(file, path)
+            return
+        except OSError:  # on another disk, or one without links
+            pass
+    np.save(path, array, allow_pickle=False)
+
+
+def _given_files(folder: Path, split: str) -> tuple[Path, Path]:
+    return folder / f"{split}.heads.npy", folder / f"{split}.tails.npy"
+
+
+def _given(folder: Path, split: str, digest: str) -> GivenNegatives:
+    if split not in SPLITS:
+        raise ValueError(f"there is no split {split!r}")
+    files = _given_files(folder, split)
+    heads, tails = (_array(path, 2, np.int32) for path in files)
+    return GivenNegatives(heads, tails, digest, files)
 
 
 def _read_header(folder: Path) -> dict[str, Any]:
@@ -98,9 +140,10 @@ def _read_header(folder: Path) -> dict[str, Any]:
     return header
 
 
-def _array(path: Path, dimensions: int) -> Any:
+def _array(path: Path, dimensions: int, expected: type[np.integer[Any]] = np.int64) -> Any:
     array = np.load(path, mmap_mode="r", allow_pickle=False)
-    expected = np.uint8 if path.name.endswith(".text.npy") else np.int64
+    if path.name.endswith(".text.npy"):
+        expected = np.uint8
     if array.dtype != expected or array.ndim != dimensions:
         raise ValueError(f"{path.name} holds {array.dtype} of shape {array.shape}")
     return array

@@ -21,9 +21,10 @@ from typing import Any, Literal, cast
 
 from kgtuner.config import read_yaml
 from kgtuner.errors import ConfigError, DataError
-from kgtuner.graph.download import Source, fetch
+from kgtuner.graph.download import Source, fetch, fetch_folder
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.graph.leak_policy import LeakPolicy
+from kgtuner.graph.ogb.layout import is_ogb_folder
 from kgtuner.graph.reading import SUFFIXES
 from kgtuner.registry import lookup, unknown
 from kgtuner.shipped import shipped_folder
@@ -46,6 +47,7 @@ DATASETS: dict[str, str] = {  # the card, below the folder that `cards_folder` f
 
 BINARY_FROM_TRIPLES = 50_000  # below, reading the text is as fast as the binary copy
 BYTES_PER_TRIPLE, BYTES_BESIDE = 256, 16_000_000  # a download's limit; real ones have 25 to 75
+BYTES_PER_RANKED = 16_000  # more for a triple with given false answers: 1,000 of them in 8 bytes
 
 CHECKSUM = re.compile(r"sha256:[0-9a-f]{64}|md5:[0-9a-f]{32}")
 
@@ -141,8 +143,6 @@ def load_dataset(name: str, *, seed: int = 0, download: bool = True) -> Knowledg
         DataError: if it is nowhere to be had, or is not what its card says.
     """
     card = dataset_card(name)
-    if card.reader == "ogb":
-        return _load_ogb(card)
     folder = find_dataset(card) or _download(card, allowed=download)
     graph = _read(folder, card, seed)
     _check_counts(graph, card, folder)
@@ -152,7 +152,8 @@ def load_dataset(name: str, *, seed: int = 0, download: bool = True) -> Knowledg
 def resolve_graph(spec: str, *, seed: int = 0, leaks: LeakPolicy = "warn") -> KnowledgeGraph:
     """A graph by what a user types: the name of a data set, or the path of a folder or a file.
 
-    Formats are those of `KnowledgeGraph.from_path`, `leaks` is what to do about them when a file is split.
+    A folder in OGB's layout is read as such; other formats are those of `KnowledgeGraph.from_path`, `leaks` is
+    what to do about them when a file is split.
     A name wins over a folder of the same name, which `./name` reaches.
 
     Raises:
@@ -162,6 +163,8 @@ def resolve_graph(spec: str, *, seed: int = 0, leaks: LeakPolicy = "warn") -> Kn
     if spec in DATASETS:
         return load_dataset(spec, seed=seed)
     path = Path(spec).expanduser()
+    if path.is_dir() and is_ogb_folder(path):
+        return _load_ogb(path, path.resolve().name)
     if path.exists():
         return KnowledgeGraph.from_path(path, seed=seed, leaks=leaks)
     if path.suffix or os.sep in spec:
@@ -175,14 +178,19 @@ def resolve_graph(spec: str, *, seed: int = 0, leaks: LeakPolicy = "warn") -> Kn
 
 def find_dataset(card: DatasetCard) -> Path | None:
     """The folder on this machine that has all three splits; the first of `_places`."""
+    if card.reader == "ogb":
+        return next((folder for folder in _places(card) if is_ogb_folder(folder)), None)
     return next((folder for folder in _places(card) if _split_files(folder) is not None), None)
 
 
 def _places(card: DatasetCard) -> list[Path]:
-    places = [cards_folder() / card.name]
+    roots = [cards_folder()]
     if shared := os.environ.get("KGTUNER_DATA"):
-        places.append(Path(shared).expanduser() / card.name)
-    return [*places, cache_folder() / "datasets" / card.name]
+        roots.append(Path(shared).expanduser())
+    roots.append(cache_folder() / "datasets")
+    # OGB itself calls the folder of ogbl-biokg ogbl_biokg.
+    names = dict.fromkeys([card.name.replace("-", "_"), card.name] if card.reader == "ogb" else [card.name])
+    return [root / name for root in roots for name in names]
 
 
 def _split_files(folder: Path) -> list[Path] | None:
@@ -200,25 +208,33 @@ def _download(card: DatasetCard, *, allowed: bool) -> Path:
     reason = "downloading is switched off"
     if allowed:
         limit = card.counts.triples * BYTES_PER_TRIPLE + BYTES_BESIDE
+        if card.reader == "ogb":
+            limit += (card.counts.valid + card.counts.test) * BYTES_PER_RANKED
         try:
-            fetch(card.name, card.sources, target, files=card.files, max_bytes=limit)
+            if card.reader == "ogb":
+                target = target.with_name(card.name.replace("-", "_"))
+                fetch_folder(card.name, card.sources[0], target, max_bytes=limit)
+            else:
+                fetch(card.name, card.sources, target, files=card.files, max_bytes=limit)
             return target
         except DataError as error:
             reason = f"downloading failed ({error})"
     looked = ", ".join(str(place) for place in _places(card))
+    files = "train.txt, valid.txt and test.txt (or .txt.gz)"
+    if card.reader == "ogb":
+        files = "the folder that OGB's zip file unpacks to, with split/, raw/ and mapping/,"
+        target = target.with_name(card.name.replace("-", "_"))
     shared = "" if os.environ.get("KGTUNER_DATA") else " (KGTUNER_DATA is not set)"
     raise DataError(
         f"{card.name} is not on this machine: looked in {looked}{shared}, and {reason}; "
-        f"put train.txt, valid.txt and test.txt (or .txt.gz) into {target} or into $KGTUNER_DATA/{card.name}"
+        f"put {files} into {target} or into $KGTUNER_DATA/{target.name}"
     )
-
-
-def _load_ogb(card: DatasetCard) -> KnowledgeGraph:
-    raise DataError(f"{card.name} is read through the package ogb, which KGTuner cannot do yet")
 
 
 def _read(folder: Path, card: DatasetCard, seed: int) -> KnowledgeGraph:
     """The graph from its binary copy in the cache, memory-mapped, or from the text, leaving such a copy."""
+    if card.reader == "ogb":
+        return _load_ogb(folder, card.name)
     if card.counts.triples < BINARY_FROM_TRIPLES:
         return KnowledgeGraph.from_tsv(folder, name=card.name, seed=seed)
     binary = cache_folder() / "binary" / f"{card.name}-{_fingerprint(folder)}"
@@ -229,6 +245,12 @@ def _read(folder: Path, card: DatasetCard, seed: int) -> KnowledgeGraph:
     with suppress(OSError, DataError):  # a read-only or full disk costs the copy, not the graph
         _write_binary(graph, binary)
     return graph
+
+
+def _load_ogb(folder: Path, name: str) -> KnowledgeGraph:
+    from kgtuner.graph.ogb.conversion import load_ogb
+
+    return load_ogb(folder, name, cache_folder() / "binary")
 
 
 def _write_binary(graph: KnowledgeGraph, binary: Path) -> None:

@@ -91,6 +91,65 @@ def fetch(
     raise DataError("; ".join(dict.fromkeys(reasons)) or f"{name} has no address to download from")
 
 
+def fetch_folder(
+    name: str, source: Source, target: Path, *, max_bytes: int, progress: bool | None = None
+) -> None:
+    """Fill the folder `target`, which must not be there yet, with all that lies below the one folder of a zip file.
+
+    Args:
+        name, max_bytes, progress: as for `fetch`.
+
+    Raises:
+        DataError: if it cannot be fetched or is not such a file. `target` is then not there.
+    """
+    progress = sys.stderr.isatty() if progress is None else progress
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=target.parent, prefix=f".{name}-") as scratch:
+            packed, work = Path(scratch, "archive"), Path(scratch, "unpacked")
+            _retrieve(source.address, packed, source.checksum, max_bytes, progress, set())
+            unpack_folder(packed, work, max_bytes=max_bytes, origin=source.address)
+            work.rename(target)
+    except OSError as error:
+        raise DataError(f"cannot write {name} to {target}: {error.strerror or error}") from None
+
+
+def unpack_folder(archive: Path, folder: Path, *, max_bytes: int, origin: str) -> None:
+    """Copy the files of a zip file, all of which lie in one folder in it, into `folder`.
+
+    Raises:
+        DataError: as `unpack`, and if there is more than one folder at the top.
+    """
+    try:
+        with zipfile.ZipFile(archive) as packed:
+            tops, left = set(), max_bytes
+            for number, member in enumerate(packed.infolist()):
+                _check_member(member.filename, number, origin)
+                _check_kind(member, origin)
+                left -= member.file_size
+                if left < 0:
+                    raise DataError(f"{origin} unpacks to more than {max_bytes:,} bytes; refused as a bomb")
+                tops.add(PurePosixPath(member.filename).parts[0])
+                if len(tops) > 1:
+                    raise DataError(
+                        f"{origin} has {' and '.join(sorted(tops))} at its top, expected one folder"
+                    )
+                inside = PurePosixPath(*PurePosixPath(member.filename).parts[1:])
+                if member.is_dir() or not inside.parts:
+                    continue
+                place = folder / inside
+                place.parent.mkdir(parents=True, exist_ok=True)
+                with packed.open(member) as content:
+                    _copy(cast(IO[bytes], _BoundedReader(content, member.file_size, origin)), place)
+    except (zipfile.BadZipFile, EOFError, NotImplementedError, RuntimeError, zlib.error) as error:
+        raise DataError(f"{origin} is not a whole zip file: {str(error) or type(error).__name__}") from None
+
+
+def _check_kind(member: zipfile.ZipInfo, origin: str) -> None:
+    if stat.S_IFMT(member.external_attr >> 16) not in (0, stat.S_IFREG, stat.S_IFDIR):
+        raise DataError(f"{origin} has {member.filename!r}, which is neither a plain file nor a folder")
+
+
 def _fetch_source(source: Source, work: Path, max_bytes: int, progress: bool, unreachable: set[str]) -> None:
     """The three files with LF line ends in the folder `work`, checked against what the source publishes."""
     raw = work / "raw"
@@ -243,11 +302,7 @@ def _unpack_zip(archive: Path, folder: Path, max_bytes: int, origin: str) -> dic
         left = max_bytes
         for number, member in enumerate(packed.infolist()):
             _check_member(member.filename, number, origin)
-            kind = stat.S_IFMT(member.external_attr >> 16)
-            if kind not in (0, stat.S_IFREG, stat.S_IFDIR):
-                raise DataError(
-                    f"{origin} has {member.filename!r}, which is neither a plain file nor a folder"
-                )
+            _check_kind(member, origin)
             left -= member.file_size
             if left < 0:
                 raise DataError(f"{origin} unpacks to more than {max_bytes:,} bytes; refused as a bomb")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import logging
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
@@ -16,12 +16,14 @@ import numpy.typing as npt
 
 from kgtuner.errors import DataError
 from kgtuner.graph.columns import Columns
+from kgtuner.graph.entity_types import EntityTypes
 from kgtuner.graph.formats import Reading, read_path, without_suffix
+from kgtuner.graph.given_negatives import GivenNegatives
 from kgtuner.graph.known_answers import KnownAnswers
 from kgtuner.graph.leak_policy import LeakPolicy, split_by_policy
 from kgtuner.graph.names import fingerprint_of
 from kgtuner.graph.rdf import Literals
-from kgtuner.types import SPLITS, Split, Triples
+from kgtuner.types import SPLITS, IntArray, Split, Triples
 
 if TYPE_CHECKING:
     from kgtuner.graph.audit import Finding
@@ -39,6 +41,9 @@ class KnowledgeGraph:
 
     Entities and relations are counted over all three splits. The arrays are read-only; one that the
     caller could still write to is copied.
+
+    A graph with `types` gets negatives of the right type and answers of the right type. One with `given` false
+    answers for a split is ranked among these, by the rule of its data set, and not among all entities.
     """
 
     name: str
@@ -47,16 +52,37 @@ class KnowledgeGraph:
     train: Triples
     valid: Triples
     test: Triples
+    types: EntityTypes | None = None
+    given: Mapping[Split, GivenNegatives] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         for split in SPLITS:
             triples = _frozen(getattr(self, split), f"the {split} triples of {self.name}")
             _check_ids(triples, self.n_entities, self.n_relations, f"the {split} triples of {self.name}")
             object.__setattr__(self, split, triples)
+        if self.types is not None and len(self.types.of_entity) != self.n_entities:
+            raise DataError(
+                f"{self.name} has {len(self.types.of_entity)} types for {self.n_entities} entities, "
+                "expected one for each"
+            )
+        for split, negatives in self.given.items():
+            if len(negatives) != len(self.split(split)):
+                raise DataError(
+                    f"{self.name} has {len(negatives)} rows of given negatives for {len(self.split(split))} "
+                    f"{split} triples, expected one for each"
+                )
 
     def __reduce__(self) -> tuple[Any, ...]:
         # What is cached is cheaper to compute again than to send to another process.
-        return KnowledgeGraph, (self.name, self.entities, self.relations, self.train, self.valid, self.test)
+        splits = (self.train, self.valid, self.test)
+        return KnowledgeGraph, (
+            self.name,
+            self.entities,
+            self.relations,
+            *splits,
+            self.types,
+            dict(self.given),
+        )
 
     def __repr__(self) -> str:
         return (
@@ -289,8 +315,20 @@ class KnowledgeGraph:
 
     @cached_property
     def fingerprint(self) -> str:
-        """SHA-256 over sizes, names and triples in their order; the graph's own name does not count."""
-        return fingerprint_of(self.entities, self.relations, (self.train, self.valid, self.test))
+        """SHA-256 over sizes, names and triples in their order; the graph's own name does not count.
+
+        Types, and the digests of given negatives, count where there are some.
+        """
+        extra = (
+            [] if self.types is None else [repr(self.types.names).encode(), self.types.of_entity.tobytes()]
+        )
+        extra += [f"{split} {self.given[split].digest}".encode() for split in SPLITS if split in self.given]
+        return fingerprint_of(self.entities, self.relations, (self.train, self.valid, self.test), extra)
+
+    @cached_property
+    def answer_types(self) -> IntArray | None:
+        """(2 * n_relations,) the type of each directed relation's answers, see `EntityTypes.of_answers`."""
+        return None if self.types is None else self.types.of_answers(self.train, self.n_relations)
 
     def known_answers(self, splits: Sequence[str] = SPLITS) -> KnownAnswers:
         """The right answers of every query in the given splits, computed once for each choice of splits."""

@@ -64,8 +64,10 @@ def pack(names: Sequence[str]) -> PackedNames:
     return PackedNames(np.frombuffer(b"".join(encoded), dtype=np.uint8), offsets)
 
 
-def fingerprint_of(entities: Sequence[str], relations: Sequence[str], splits: Sequence[Triples]) -> str:
-    """SHA-256, as 64 hexadecimal digits, over sizes, names and triples in their order."""
+def fingerprint_of(
+    entities: Sequence[str], relations: Sequence[str], splits: Sequence[Triples], extra: Sequence[bytes] = ()
+) -> str:
+    """SHA-256, as 64 hexadecimal digits, over sizes, names and triples in their order, and what else there is."""
     digest = hashlib.sha256()
     for names in (pack(entities), pack(relations)):
         digest.update(len(names).to_bytes(8, "little"))
@@ -74,6 +76,9 @@ def fingerprint_of(entities: Sequence[str], relations: Sequence[str], splits: Se
     for triples in splits:
         digest.update(len(triples).to_bytes(8, "little"))
         _update(digest, triples, "<i8")
+    for part in extra:
+        digest.update(len(part).to_bytes(8, "little"))
+        digest.update(part)
     return digest.hexdigest()
 
 

@@ -37,3 +37,14 @@ class NegativeSampler(abc.ABC):
     @abc.abstractmethod
     def draw(self, n_queries: int, n_entities: int, generator: torch.Generator) -> Tensor:
         """Entity ids, (n_queries, num_negatives) for each query, or (num_negatives,) for all of them together."""
+
+    def draw_for(
+        self, answers: Tensor, n_entities: int, generator: torch.Generator
+    ) -> tuple[Tensor, Tensor | None]:
+        """As `draw`, for queries with these (n_queries,) true answers.
+
+        Returns:
+            The ids, and (n_queries, number of ids) bool, False where an id is none that the query may be given;
+            None where every query may be given all of its own.
+        """
+        return self.draw(len(answers), n_entities, generator), None

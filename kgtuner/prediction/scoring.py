@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from kgtuner.errors import Diverged
+from kgtuner.graph.entity_types import SEVERAL
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import Model
 from kgtuner.prediction.answers import Known
@@ -84,6 +85,9 @@ def find_relations(
         scores = score_triples(model, h, r, t).reshape(-1, n)
         facts = None if known == "keep" else contains(graph, h, r, t).reshape(-1, n)
         ranked = scores if facts is None or known == "mark" else np.where(facts, -np.inf, scores)
+        if graph.types is not None:
+            possible = fits(graph, t, r) & fits(graph, h, r + n)
+            ranked = np.where(possible.reshape(-1, n), ranked, -np.inf)
         columns = np.argsort(-ranked, axis=1, kind="stable")[:, :k]
         row, place = np.nonzero(np.take_along_axis(ranked, columns, 1) > -np.inf)
         relation = columns[row, place]
@@ -164,6 +168,7 @@ def _find(
         scores = model.score_candidates(query, candidates)
     check_finite(scores[:, :n])
     scores[:, n:] = -torch.inf
+    _drop_other_types(scores, graph, relation)
     if known == "exclude":
         rows, columns = graph.known_answers(SPLITS).pairs(entity, relation)
         scores[torch.as_tensor(rows, device=device), torch.as_tensor(columns, device=device)] = -torch.inf
@@ -177,6 +182,25 @@ def _find(
     elif known == "mark":
         marks = contains(graph, entity[question], relation[question], answer)
     return Found(question, answer, values[row, place].double().cpu().numpy(), marks)
+
+
+def fits(graph: KnowledgeGraph, entity: IntArray, relation: IntArray) -> BoolArray:
+    """(n,): is an entity of the type that a directed relation's answers have? True where that is not known."""
+    if graph.types is None or graph.answer_types is None:
+        return np.ones(len(entity), dtype=np.bool_)
+    wanted = graph.answer_types[relation]
+    right: BoolArray = (wanted == SEVERAL) | (wanted == graph.types.of_entity[entity])
+    return right
+
+
+def _drop_other_types(scores: Tensor, graph: KnowledgeGraph, relation: IntArray) -> None:
+    """In (b, n_entities or more) scores, leave each query only candidates of the type of its answers."""
+    if graph.types is None or graph.answer_types is None:
+        return
+    types = torch.as_tensor(np.array(graph.types.of_entity), device=scores.device)
+    for row, kind in enumerate(graph.answer_types[relation].tolist()):
+        if kind != SEVERAL:
+            scores[row, : len(types)].masked_fill_(types != kind, -torch.inf)
 
 
 def _whole_blocks(entities: Tensor) -> Tensor:

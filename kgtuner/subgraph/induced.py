@@ -8,11 +8,17 @@ import numpy as np
 
 from kgtuner.errors import DataError
 from kgtuner.graph import KnowledgeGraph
+from kgtuner.graph.given_negatives import GivenNegatives
+from kgtuner.graph.known_answers import KnownAnswers
 from kgtuner.graph.split import split_triples
-from kgtuner.types import IntArray
+from kgtuner.subgraph.own_negatives import own_negatives
+from kgtuner.types import IntArray, Split
 
 VALID_SHARE = 0.05
 TEST_SHARE = 0.05
+
+HELD_OUT_WITH_NEGATIVES = 20_000
+"""Triples of the new valid, and of the new test, at most, where each of them gets false answers of its own."""
 
 # Reciprocal ranks spread by up to about 0.4, and a triple gives two of them: with 100 triples the MRR
 # has a standard error near 0.03. Configurations of a search space differ by more than that, the best
@@ -47,6 +53,7 @@ def induced_subgraph(
 
     Nothing of the full graph's valid and test splits enters. Visited entities and relations without
     a triple left are dropped. Every entity and relation of the new valid and test occurs in the new train.
+    Types stay. Where the full graph has given false answers, the new valid and test get their own, as many a side.
 
     Raises:
         DataError: if fewer than `min_valid_triples` triples are left to validate on.
@@ -55,8 +62,9 @@ def induced_subgraph(
     inside[visited] = True
     kept = graph.train[inside[graph.train[:, 0]] & inside[graph.train[:, 2]]]
     name = f"{graph.name}-subgraph-{ratio:g}"
+    most = HELD_OUT_WITH_NEGATIVES / max(len(kept), 1) if graph.given else 1.0
     try:
-        parts = split_triples(kept, valid=VALID_SHARE, test=TEST_SHARE, seed=seed)
+        parts = split_triples(kept, valid=min(VALID_SHARE, most), test=min(TEST_SHARE, most), seed=seed)
         n_valid = len(parts.valid)
     except DataError:
         n_valid = 0
@@ -79,11 +87,23 @@ def induced_subgraph(
         splits.append(renumbered)
     for ids in (entity_ids, relation_ids):
         ids.setflags(write=False)
+    types = None if graph.types is None else graph.types.selected(entity_ids)
+    given: dict[Split, GivenNegatives] = {}
+    if graph.given:
+        count = next(iter(graph.given.values())).count
+        known = KnownAnswers.of(np.concatenate(splits), len(entity_ids), len(relation_ids))
+        for number, (split, held_out) in enumerate(zip(("valid", "test"), splits[1:], strict=True)):
+            rng = np.random.default_rng([seed, 3, number])
+            given["valid" if split == "valid" else "test"] = own_negatives(held_out, known, count, rng, types)
     smaller = KnowledgeGraph(
         name,
         tuple(graph.entities[i] for i in entity_ids.tolist()),
         tuple(graph.relations[i] for i in relation_ids.tolist()),
-        *splits,
+        splits[0],
+        splits[1],
+        splits[2],
+        types,
+        given,
     )
     return Subgraph(smaller, entity_ids, relation_ids, ratio, starts, seed, method)
 

@@ -29,7 +29,7 @@ class Contest:
     Attributes:
         query, true: (b, width), without gradient.
         drawn: entity ids, (b, n) or (n,) for all queries together.
-        valid: (b, n) bool, False where a candidate is a right answer too; None when none is.
+        valid: (b, n) bool, False where a candidate is a right answer too or of another type; None when none is.
         weights: (b,), with sum 1.
         touched: the entity rows of what was drawn, of the true answers and of those asked with, in this order.
     """

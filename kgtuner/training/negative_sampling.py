@@ -48,15 +48,15 @@ class NegativeSamplingStep:
         self.judge = judge_of(model, loss, optimizer, compiled=compiled)
 
     def __call__(self, batch: Tensor) -> Gradient:
-        queries, model, b = self.queries, self.model, len(batch)
+        queries, model = self.queries, self.model
         entity, answer = queries.entity[batch], queries.answer[batch]
         weights = queries.weight[batch].to(model.entities.dtype)
         rows = QueryRows(model, entity, queries.relation[batch], self.generator)
         t = model.entities.index_select(0, answer).requires_grad_()
-        drawn = self.negatives.draw(b, model.n_entities, self.generator)
-        valid = None
+        drawn, valid = self.negatives.draw_for(answer, model.n_entities, self.generator)
         if self.false_negatives is not None:
-            valid = self.false_negatives.valid(queries.group[batch], drawn)
+            false = self.false_negatives.valid(queries.group[batch], drawn)
+            valid = false if valid is None else valid if false is None else valid & false
         touched = self.judge.ROWS(torch.cat([drawn.flatten(), answer, entity]), self.dense_rows)
         contest = Contest(rows.query.detach(), t.detach(), drawn, valid, weights / weights.sum(), touched)
         at = self.judge(contest)

@@ -16,7 +16,6 @@ from kgtuner.execution.storage import drop_waiting, storage_errors, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.asking import ask
 from kgtuner.search.strategies import FULL, STRATEGIES, Answer, Fidelity, Problem, Request, Strategy
-from kgtuner.space.loading import load_space
 from kgtuner.subgraph import sample_subgraph
 from kgtuner.tuning.events import Stage
 from kgtuner.tuning.raising import GraphSize, Measured, free_memory, raised
@@ -24,7 +23,7 @@ from kgtuner.tuning.running import StagePlan, TuningRun
 from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, START_SECONDS
 from kgtuner.tuning.stage_one import scaled_down
 from kgtuner.tuning.trials import FULL_STEPS, SUBGRAPH_STEPS, limited, size_of, study_of, trainings_end
-from kgtuner.tuning.two_stage import ALL_ENTITIES_UP_TO, measure_full_training
+from kgtuner.tuning.two_stage import measure_full_training, space_of
 
 REQUEST = "request"
 """Attribute of a trial: the number of the request it answers."""
@@ -85,11 +84,10 @@ class Answering:
     def __init__(self, run: TuningRun, strategy: Strategy, graph: KnowledgeGraph) -> None:
         self.run = run
         self.strategy = strategy
+        self.graph = graph
         self.whole = size_of(graph)
         settings = run.settings
-        self.space = load_space(
-            settings.space, settings.models, all_entities=graph.n_entities <= ALL_ENTITIES_UP_TO
-        )
+        self.space = space_of(run, graph)
         if settings.budget.full_trainings is not None:
             measure_full_training(run, graph, self.space, settings.threads or 1)
         self.places = self._places(graph)
@@ -128,7 +126,9 @@ class Answering:
 
     def _place(self, stage: Stage, folder: Path, fidelity: Fidelity, graph: KnowledgeGraph) -> Place:
         run = self.run
-        plan = StagePlan(stage, folder, trainings_end(run), None, run.settings.threads or 1, size_of(graph))
+        plan = StagePlan(
+            stage, folder, trainings_end(run, self.graph), None, run.settings.threads or 1, size_of(graph)
+        )
         return Place(fidelity, plan, study_of(run, plan, self.space, None), graph)
 
     def _folder(self, name: str) -> Path:
@@ -177,7 +177,7 @@ class Answering:
         self._train(self.places[FULL], -1, best.params, False, self._left())
 
     def _left(self) -> float:
-        end = trainings_end(self.run)
+        end = trainings_end(self.run, self.graph)
         assert end is not None
         return end - self.run.elapsed
 

@@ -89,9 +89,15 @@ def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneRe
     run.publish_best(chosen)  # first: whatever happens on test, what was found can be used
     test = default_test = None
     if evaluate_test and best is not None:
+        began = run.elapsed
         test = run.evaluate(best, "test")
-        if default is not None:
-            default_test = test if default.number == best.number else run.evaluate(default, "test")
+        took = run.elapsed - began
+        if default is not None and default.number == best.number:
+            default_test = test
+        elif default is not None and run.budget_seconds is not None and took > max(5.0, run.remaining or 0.0):
+            run.note(f"The default is not evaluated on test, which takes {took:.0f} s: the budget is spent.")
+        elif default is not None:
+            default_test = run.evaluate(default, "test")
     table = trial_table(run.store)
     run.folder.write_text("trials.csv", table.to_csv(index=False))
     result = TuneResult(

@@ -10,7 +10,6 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
 from kgtuner.config import TrialConfig
-from kgtuner.defaults import default_config
 from kgtuner.domains import Float
 from kgtuner.execution.storage import RESULT, storage_errors, value_of
 from kgtuner.search.proposals import Observations, ranked
@@ -210,7 +209,7 @@ class FullSearch:
         tried = [
             t.params or t.system_attrs.get("fixed_params") for t in self.study.get_trials(deepcopy=False)
         ]
-        tried += [within(self.space, default_config(model)) for model in self.run.settings.models]
+        tried += [within(self.space, self.run.default_of(model)) for model in self.run.settings.models]
         best_first = self._best_first()
         kinds: list[FrozenTrial] = []
         for trial in best_first:

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-import psutil
 import torch
 
 from kgtuner.config import TrialConfig
 from kgtuner.errors import OutOfMemory
-from kgtuner.models import MODELS
+from kgtuner.tuning.available import available_bytes
+from kgtuner.tuning.memory_plan import GraphSize as GraphSize
+from kgtuner.tuning.memory_plan import largest_dimension, memory_plan
 
 DIMENSIONS = (100, 200, 500, 1000, 2000)
 BATCH_SIZES = (128, 256, 512, 1024)
@@ -23,15 +24,6 @@ MEMORY_SHARE = 0.6
 
 FREE_SHARE = 0.9
 """Share of the free memory above which a training is not started at all."""
-
-
-@dataclass(frozen=True)
-class GraphSize:
-    """What the cost of a training depends on."""
-
-    entities: int
-    relations: int
-    triples: int
 
 
 @dataclass(frozen=True)
@@ -55,7 +47,7 @@ def free_memory(device: str) -> float:
     if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()):
         free, _ = torch.cuda.mem_get_info(None if device in ("auto", "cuda") else device)
         return float(free)
-    return float(psutil.virtual_memory().available)
+    return available_bytes()
 
 
 def raised(
@@ -123,37 +115,22 @@ def require_memory(config: TrialConfig, size: GraphSize, free: float) -> None:
     Raises:
         OutOfMemory: says how much it would need, how much there is, and what needs less.
     """
-    needed = estimated_bytes(config, size)
-    if needed > FREE_SHARE * free:
-        raise OutOfMemory(
-            f"it would need about {needed / 1e9:.1f} GB and {free / 1e9:.1f} GB are free; a smaller "
-            "model.dimension, training.batch_size or negatives.num_negatives needs less"
-        )
+    plan = memory_plan(config, size)
+    room = FREE_SHARE * free
+    if plan.total <= room:
+        return
+    largest = largest_dimension(config, size, room)
+    dimension = config.model.options.get("dimension", 100)
+    would = (
+        f"model.dimension {largest} instead of {dimension} would fit"
+        if largest is not None and largest < dimension
+        else "a smaller training.batch_size or negatives.num_negatives, or a smaller graph, needs less"
+    )
+    raise OutOfMemory(
+        f"it would need about {plan.total / 1e9:.1f} GB ({plan}) and {free / 1e9:.1f} GB are free; {would}"
+    )
 
 
 def estimated_bytes(config: TrialConfig, size: GraphSize) -> float:
-    """Memory of one training: parameters with their copies, scores of a step, and the index of answers.
-
-    Counted: the tables, the best copy, two optimiser states and a dense gradient; twice the scores of a batch, or
-    its drawn ids in their orders, and for distance models the differences to all that was drawn; 150 bytes per
-    triple for queries and answers.
-    """
-    dimension = int(config.model.options["dimension"])
-    batch = config.training.batch_size
-    relation_width = dimension**2 if config.model.name == "rescal" else dimension
-    both = 2 if config.model.options.get("inverse_relations") == "independent" else 1
-    parameters = size.entities * dimension + both * size.relations * relation_width
-    if config.model.name == "tucker":
-        parameters += dimension**3
-    if config.training.mode != "negative_sampling":
-        step = 2 * batch * size.entities
-    elif config.negatives.name == "shared":
-        step = 4 * batch * (int(config.negatives.options.get("num_negatives", 128)) + dimension)
-    else:
-        drawn = batch * int(config.negatives.options.get("num_negatives", 128))
-        step = 12 * drawn + 4 * batch * dimension
-        if MODELS[config.model.name].DISTANCE:
-            step += 3 * drawn * dimension
-    if config.model.name in ("rescal", "tucker"):
-        step += 4 * batch * dimension**2
-    return 4.0 * (5 * parameters + step) + 150.0 * size.triples
+    """Memory of one training, see `memory_plan`."""
+    return memory_plan(config, size).total

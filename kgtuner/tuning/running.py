@@ -14,6 +14,7 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
 from kgtuner.config import TrainingConfig, TrialConfig
+from kgtuner.defaults import default_config
 from kgtuner.errors import Hung, KGTunerError, OutOfMemory, RunError, TrialFailed, WorkerDied
 from kgtuner.execution.executor import POLL, Executor, Job, error_of
 from kgtuner.execution.local import Local
@@ -83,6 +84,7 @@ class TuningRun:
         self.observer = observer
         self._watchers = Watchers(as_observers(observer))
         self.clock = clock
+        self.default_of: Callable[[str], TrialConfig] = default_config  # of a model, for this graph
         self.budget_seconds = settings.budget.seconds
         self.stage_seconds: dict[str, float] = {}
         self.peak_rss_mb = 0.0

@@ -9,13 +9,14 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
 
 from kgtuner.config import TrialConfig
-from kgtuner.defaults import default_config
 from kgtuner.execution.storage import RESULT, drop_waiting, storage_errors, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.space.loading import named_parameters
 from kgtuner.space.space import Space
 from kgtuner.tuning.full_search import FullSearch
 from kgtuner.tuning.kept_models import AGAIN, DEFAULT, ORIGIN
+from kgtuner.tuning.memory_plan import fitted
+from kgtuner.tuning.raising import FREE_SHARE
 from kgtuner.tuning.result import best_trial
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, Schedule, slot_or_rest, worth_another
@@ -160,7 +161,8 @@ def launch_default(run: TuningRun, plan: StagePlan, study: Study, model: str, se
         for before in tried:  # it was cut off, and goes on from where it was
             trial.set_user_attr(ORIGIN, before.user_attrs.get(ORIGIN, trial.number))
         checkpoint = run.checkpoint_path(trial)
-    run.launch(plan, study, trial, limited(run, default_config(model), FULL_STEPS, seconds), checkpoint)
+    config = fitted(run.default_of(model), plan.size, FREE_SHARE * run.free_memory())
+    run.launch(plan, study, trial, limited(run, config, FULL_STEPS, seconds), checkpoint)
     return True
 
 

@@ -8,29 +8,33 @@ goes on as long as it is among the best, so what is returned validated better th
 
 from __future__ import annotations
 
+from functools import partial
+
 import numpy as np
 
+from kgtuner.defaults import default_for
 from kgtuner.errors import DataError, RunError
 from kgtuner.execution.storage import RESULT, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.space.loading import load_space, named_parameters
 from kgtuner.space.space import Space
 from kgtuner.subgraph import sample_subgraph
+from kgtuner.training.all_entities_limit import why_not_all_entities
 from kgtuner.tuning.kept_models import DEFAULT
+from kgtuner.tuning.memory_plan import clipped
+from kgtuner.tuning.raising import FREE_SHARE
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.stage_one import stage_one
 from kgtuner.tuning.stage_two import launch_default, stage_two
 from kgtuner.tuning.trials import schedule_of, size_of, study_of, trainings_end
 from kgtuner.tuning.under_way import StagePlan
 
-ALL_ENTITIES_UP_TO = 200_000  # entities; above, scoring all of them for each query makes no sense
-
 
 def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
     """Spend the budget of a run, from wherever it stands."""
     settings = run.settings
     run.executor.start()
-    space = load_space(settings.space, settings.models, all_entities=graph.n_entities <= ALL_ENTITIES_UP_TO)
+    space = space_of(run, graph)
     subgraph = _subgraph(run, graph) if settings.two_stages else None
     # With a busy neighbour a second thread makes small steps many times slower.
     threads = settings.threads or 1
@@ -52,8 +56,24 @@ def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
         trials = None if trials is None or first is None else trials - first
     else:
         space = _with_sizes(space, settings.models, named_parameters(settings.space))
-    plan = StagePlan("full", run.folder.graph, trainings_end(run), trials, threads, size_of(graph))
+        space, _ = clipped(space, size_of(graph), FREE_SHARE * run.memory_share())
+    plan = StagePlan("full", run.folder.graph, trainings_end(run, graph), trials, threads, size_of(graph))
     stage_two(run, plan, schedule, space, graph, subgraph)
+
+
+def space_of(run: TuningRun, graph: KnowledgeGraph) -> Space:
+    """What is searched on this graph: without modes that make no sense there, and without what does not fit."""
+    settings = run.settings
+    reason = why_not_all_entities(graph)
+    if reason is not None:
+        run.note(f"Searched with sampled negatives only: {reason}.")
+    run.default_of = partial(default_for, n_entities=graph.n_entities, all_entities=reason is None)
+    space = load_space(settings.space, settings.models, all_entities=reason is None)
+    room = FREE_SHARE * run.memory_share()
+    space, notes = clipped(space, size_of(graph), room)
+    for note in notes:
+        run.note(note)
+    return space
 
 
 def _with_sizes(space: Space, models: tuple[str, ...], named: frozenset[str]) -> Space:

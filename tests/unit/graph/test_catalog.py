@@ -230,12 +230,15 @@ def test_path_without_a_graph_is_named(tmp_path: Path) -> None:
         resolve_graph(str(tmp_path / "absent"))
 
 
-def test_ogb_sets_say_what_reads_them(toy: Path) -> None:
-    toy.write_text(CARD + "reader: ogb\n")
+def test_an_ogb_set_that_is_not_here_says_which_folder_is_wanted(toy: Path, tmp_path: Path) -> None:
+    toy.write_text(
+        CARD.replace("folder: http://127.0.0.1:9/toy", "archive: http://127.0.0.1:9/o-o.zip")
+        + "reader: ogb\n"
+    )
     with pytest.raises(
-        DataError, match=r"^toy is read through the package ogb, which KGTuner cannot do yet$"
+        DataError, match=r"toy is not on this machine: .*put the folder that OGB's zip file unpacks to"
     ):
-        load_dataset("toy")
+        load_dataset("toy", download=False)
 
 
 def test_card_shows_its_terms() -> None:

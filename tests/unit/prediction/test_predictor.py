@@ -8,6 +8,7 @@ import pytest
 import torch
 
 from kgtuner.errors import ConfigError, DataError, Diverged, RunError
+from kgtuner.graph.entity_types import EntityTypes
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import MODELS
 from kgtuner.models.distmult import DistMult
@@ -388,3 +389,25 @@ def test_neighbours_are_named(predictor: LinkPredictor) -> None:
         predictor.neighbours("x")
     with pytest.raises(ConfigError, match="k must be a whole number"):
         predictor.neighbours("a", 0)
+
+
+@pytest.fixture
+def typed(graph: KnowledgeGraph, predictor: LinkPredictor) -> LinkPredictor:
+    """a and b are people, c and d things; someone likes things only, people know people and things."""
+    train = np.array([(0, 0, 2), (1, 1, 0), (0, 1, 3)])
+    types = EntityTypes(("person", "thing"), np.array([0, 0, 1, 1]))
+    nothing = train[:0]
+    known = KnowledgeGraph("typed", NAMES, graph.relations, train, nothing, nothing, types)
+    return LinkPredictor(predictor.model, known)
+
+
+def test_answers_have_the_type_that_the_relation_has(typed: LinkPredictor) -> None:
+    assert names(typed.predict_tails("b", "likes", k=4)) == ["d", "c"]
+    assert names(typed.predict_heads("likes", "d", k=4)) == ["b", "a"]
+    assert names(typed.predict_tails("b", "knows", k=4, known="keep")) == ["a", "b", "c", "d"]
+
+
+def test_only_relations_between_the_types_of_both_ends_are_offered(typed: LinkPredictor) -> None:
+    assert [one.relation for one in typed.predict_relations("a", "b")] == ["knows"]
+    assert {one.relation for one in typed.predict_relations("b", "c")} == {"likes", "knows"}
+    assert typed.predict_relations("c", "a") == []  # things neither like nor know

@@ -8,7 +8,7 @@ import pytest
 
 from kgtuner.config import Component, TrainingConfig, TrialConfig
 from kgtuner.errors import OutOfMemory
-from kgtuner.tuning import raising
+from kgtuner.tuning import available, raising
 from kgtuner.tuning.raising import (
     MEMORY_SHARE,
     GraphSize,
@@ -83,11 +83,15 @@ def test_nothing_becomes_smaller_or_is_raised_where_nothing_larger_is_offered() 
 @pytest.mark.parametrize(
     ("changes", "numbers"),
     [
-        # Five copies of the parameters, then what a step holds; four bytes each.
-        ({}, 5 * (1000 * 100 + 10 * 100) + 4 * 128 * (100 + 100)),
-        ({"model.dimension": 200}, 5 * (1000 * 200 + 10 * 200) + 4 * 128 * (100 + 200)),
-        ({"model.inverse_relations": "independent"}, 5 * (1000 * 100 + 20 * 100) + 4 * 128 * (100 + 100)),
-        ({"training.batch_size": 256}, 5 * (1000 * 100 + 10 * 100) + 4 * 256 * (100 + 100)),
+        # Parameters, their gradient, two states of Adam and the best copy, then what a step holds; four bytes each.
+        ({}, 5 * (1000 * 100 + 10 * 100) + 4 * 128 * (100 + 100) + 2 * 100 * 100),
+        ({"model.dimension": 200}, 5 * (1000 * 200 + 10 * 200) + 4 * 128 * (100 + 200) + 2 * 100 * 200),
+        (
+            {"model.inverse_relations": "independent"},
+            5 * (1000 * 100 + 20 * 100) + 4 * 128 * (100 + 100) + 2 * 100 * 100,
+        ),
+        ({"training.batch_size": 256}, 5 * (1000 * 100 + 10 * 100) + 4 * 256 * (100 + 100) + 2 * 100 * 100),
+        ({"optimizer.name": "adagrad"}, 4 * (1000 * 100 + 10 * 100) + 4 * 128 * (100 + 100) + 2 * 100 * 100),
         ({"negatives.name": "independent"}, 5 * (1000 * 100 + 10 * 100) + 12 * 128 * 100 + 4 * 128 * 100),
         (
             {"model.name": "transe", "negatives.name": "independent"},
@@ -96,7 +100,7 @@ def test_nothing_becomes_smaller_or_is_raised_where_nothing_larger_is_offered() 
         ({"training.mode": "k_vs_all"}, 5 * (1000 * 100 + 10 * 100) + 2 * 128 * 1000),
         (
             {"model.name": "rescal"},
-            5 * (1000 * 100 + 10 * 100**2) + 4 * 128 * (100 + 100) + 4 * 128 * 100**2,
+            5 * (1000 * 100 + 10 * 100**2) + 4 * 128 * (100 + 100) + 2 * 100 * 100 + 4 * 128 * 100**2,
         ),
         (
             {"model.name": "tucker", "training.mode": "one_vs_all"},
@@ -106,7 +110,7 @@ def test_nothing_becomes_smaller_or_is_raised_where_nothing_larger_is_offered() 
 )
 def test_memory_is_counted_part_by_part(changes: dict[str, Any], numbers: int) -> None:
     changed = config().flat() | changes
-    assert estimated_bytes(TrialConfig.from_flat(changed), FULL) == 4.0 * numbers + 150 * 10_000
+    assert estimated_bytes(TrialConfig.from_flat(changed), FULL) == 4.0 * numbers + 170 * 10_000
 
 
 def test_a_configuration_that_does_not_say_so_means_128_negatives_of_its_own() -> None:
@@ -115,7 +119,7 @@ def test_a_configuration_that_does_not_say_so_means_128_negatives_of_its_own() -
         loss=Component(name="cross_entropy"),
         training=TrainingConfig(batch_size=2),
     )
-    assert estimated_bytes(silent, SMALL) == 4.0 * (5 * 110 * 10 + 12 * 2 * 128 + 4 * 2 * 10) + 150 * 1_000
+    assert estimated_bytes(silent, SMALL) == 4.0 * (5 * 110 * 10 + 12 * 2 * 128 + 4 * 2 * 10) + 170 * 1_000
 
 
 @pytest.mark.parametrize(
@@ -134,7 +138,9 @@ def test_the_free_memory_is_that_of_the_device(
     class Host:
         available = 64
 
-    monkeypatch.setattr(raising.psutil, "virtual_memory", Host)
+    monkeypatch.setattr(available.psutil, "virtual_memory", Host)
+    monkeypatch.setattr(available, "container_room", lambda cgroup: None)
+    monkeypatch.delenv("KGTUNER_MEMORY", raising=False)
     monkeypatch.setattr(raising.torch.cuda, "is_available", lambda: has_cuda)
     monkeypatch.setattr(
         raising.torch.cuda, "mem_get_info", lambda device=None: (9 if device == "cuda:1" else 8, 100)
@@ -146,5 +152,8 @@ def test_a_training_that_would_not_fit_is_refused_with_both_figures() -> None:
     large = config().updated({"model.dimension": 2000})
     needed = estimated_bytes(large, FULL)
     require_memory(large, FULL, 1.2 * needed)
-    with pytest.raises(OutOfMemory, match=r"would need about 0\.0 GB and 0\.0 GB are free; a smaller"):
+    with pytest.raises(
+        OutOfMemory,
+        match=r"would need about 0\.\d GB \(.*\) and 0\.\d GB are free; model.dimension \d+ instead of 2000 would fit",
+    ):
         require_memory(large, FULL, needed)
