@@ -31,7 +31,7 @@ from pathlib import Path
 from typing import IO, Any
 
 from kgtuner.errors import RunError
-from kgtuner.files import replacing
+from kgtuner.files import WRITING, replacing
 
 FORMAT = 1
 BEGINNING = {"graph", "models", "lock", "space.yaml", "best.yaml", "run.json"}
@@ -118,7 +118,7 @@ class RunFolder:
             raise
 
     def lock(self) -> None:
-        """Keep other processes out until this one ends.
+        """Keep other processes out until this one ends, and take away what a killed one was in the middle of writing.
 
         Raises:
             RunError: when another process works here.
@@ -132,6 +132,9 @@ class RunFolder:
             ) from None
         except OSError as error:
             raise RunError(f"cannot write in {self.path}: {error.strerror}") from None
+        for place in (self.path, self.models):
+            for stale in place.glob(f"{WRITING}*.partial"):
+                shutil.rmtree(stale, ignore_errors=True)
 
     def unlock(self) -> None:
         if self._lock is not None:
