@@ -7,6 +7,7 @@ those parts meet. The sixth, `training`, says how long and in which mode.
 
 from __future__ import annotations
 
+import html
 import math
 import re
 from collections.abc import Mapping
@@ -160,6 +161,9 @@ class TrialConfig:
         return yaml.dump(
             self.to_mapping(), Dumper=_Dumper, sort_keys=False, allow_unicode=False, default_flow_style=None
         )
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{html.escape(self.to_yaml())}</pre>"
 
     def updated(self, changes: Assignment) -> TrialConfig:
         """A copy with some dotted names set, e.g. `config.updated({"model.dimension": 500})`.

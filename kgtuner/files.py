@@ -10,6 +10,9 @@ from pathlib import Path
 
 from kgtuner.errors import RunError
 
+WRITING = "writing-"
+"""How the name of a folder begins in which a library writes a file before it takes its place."""
+
 NO_SPACE = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 

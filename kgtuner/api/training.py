@@ -133,6 +133,8 @@ def train(
                 )
                 folder.write("run.json", _training_record(config, graph, seed, metric))
         started = RunStarted(folder.path, graph.name, asked_for, resumed)
+        if folder.checkpoint.exists():
+            on_note(f"{folder.path}: goes on from its last checkpoint")
         with _threads(threads or 1):
             result = _watched(
                 started,

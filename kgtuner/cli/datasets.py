@@ -247,10 +247,12 @@ def _check(args: argparse.Namespace) -> Outcome:
     remarks = [finding for finding in findings if finding.kind not in bad]
 
     def show(console: Console) -> None:
+        from kgtuner.report.tables import finding_lines
+
         _say(console, repr(graph))
         for title, some in (("wrong", wrong), ("worth knowing", remarks)):
-            for finding in some:
-                _say(console, f"- {title} ({finding.kind}): {finding.message}")
+            for line in finding_lines([(f.kind, f"{title} ({f.kind}): {f.message}") for f in some]):
+                _say(console, line)
         _say(
             console,
             f"{len(wrong)} wrong, {len(remarks)} worth knowing" if findings else "nothing questionable",

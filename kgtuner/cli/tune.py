@@ -168,12 +168,14 @@ def _resume(args: argparse.Namespace, settings: dict[str, Any]) -> Outcome:
 
 
 def _outcome(result: TuneResult, graph: str | None) -> Outcome:
-    def show(console: Console) -> None:
-        from kgtuner.report.tables import show_tuning
+    from kgtuner.report.tables import places, show_tuning
 
+    def show(console: Console) -> None:
         show_tuning(result, console, graph=graph)
 
-    return Outcome(result.to_mapping(), show, INTERRUPTED if result.stopped_by == "interrupted" else 0)
+    files = {what.replace(" ", "_"): path for what, path in places(result.output).items()}
+    mapping = {**result.to_mapping(), "files": files}
+    return Outcome(mapping, show, INTERRUPTED if result.stopped_by == "interrupted" else 0)
 
 
 def _all(display: Observer, trackers: list[Observer]) -> Observer | list[Observer]:

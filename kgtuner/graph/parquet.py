@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kgtuner.errors import DataError
-from kgtuner.graph.text_blocks import LONGEST_LINE, WHOLE, largest_unpacked
+from kgtuner.graph.text_blocks import LONGEST_LINE, WHOLE, file_name, largest_unpacked
 
 ROWS = 10_000  # at a time
 BYTES_A_ROW = 24  # three ids
@@ -38,7 +38,10 @@ def name_batches(source: Any, columns: Sequence[str], path: Path) -> Iterator[li
         _check_size(file.metadata, columns, path)
         row = 1
         for batch in file.iter_batches(batch_size=ROWS, columns=list(columns)):
-            yield [_names(batch.column(column), f"{path.name} rows {row:,} on", column) for column in columns]
+            yield [
+                _names(batch.column(column), f"{file_name(path)} rows {row:,} on", column)
+                for column in columns
+            ]
             row += len(batch)
 
 
@@ -47,7 +50,7 @@ def _check_size(metadata: Any, columns: Sequence[str], path: Path) -> None:
     room = largest_unpacked()
     if metadata.num_rows * BYTES_A_ROW > room:
         raise DataError(
-            f"{path.name} has {metadata.num_rows:,} rows, more than half of the free memory holds"
+            f"{file_name(path)} has {metadata.num_rows:,} rows, more than half of the free memory holds"
         )
     for number in range(metadata.num_row_groups):
         group = metadata.row_group(number)
@@ -55,8 +58,8 @@ def _check_size(metadata: Any, columns: Sequence[str], path: Path) -> None:
         size = sum(chunk.total_uncompressed_size for chunk in chunks if chunk.path_in_schema in columns)
         if size > room // WHOLE:
             raise DataError(
-                f"{path.name} has a row group that unpacks to {size:,} bytes, more than a sixteenth of the memory "
-                "that is free: write it with smaller row groups"
+                f"{file_name(path)} has a row group that unpacks to {size:,} bytes, more than a sixteenth of the "
+                "memory that is free: write it with smaller row groups"
             )
 
 

@@ -20,7 +20,7 @@ import numpy as np
 
 from kgtuner.errors import DataError
 from kgtuner.graph.reading import Vocabulary
-from kgtuner.graph.text_blocks import blocks, decoded, lines, shown
+from kgtuner.graph.text_blocks import blocks, decoded, file_name, lines, shown
 from kgtuner.types import Triples
 
 Literals = Literal["drop", "keep"]
@@ -60,7 +60,7 @@ def read_ntriples(
                     parser.parseline(bnode_context=nodes)
                 except (ParserError, ValueError) as error:
                     raise DataError(
-                        f"{path.name} line {number}: expected one triple of N-Triples, got {shown(line)} "
+                        f"{file_name(path)} line {number}: expected one triple of N-Triples, got {shown(line)} "
                         f"({str(error).splitlines()[0][:80]})"
                     ) from None
     return found.triples(on_note)
@@ -105,7 +105,7 @@ def read_turtle(
             # An address of nobody as the base: a relative IRI stays what it is and names no folder of this machine.
             Sink().parse(data="".join(text), format="turtle", publicID=BASE)
     except RecursionError:
-        raise DataError(f"{path.name} is nested too deeply to be read as Turtle") from None
+        raise DataError(f"{file_name(path)} is nested too deeply to be read as Turtle") from None
     except (
         SyntaxError,
         ValueError,
@@ -115,7 +115,7 @@ def read_turtle(
         rdflib.exceptions.ParserError,
     ) as error:
         line = getattr(error, "lines", None)
-        where = path.name if line is None else f"{path.name} line {line + 1}"
+        where = file_name(path) if line is None else f"{file_name(path)} line {line + 1}"
         why = getattr(error, "_why", None) or str(error) or type(error).__name__
         raise DataError(f"{where}: expected Turtle, got {shown(str(why))}") from None
     return found.triples(on_note)

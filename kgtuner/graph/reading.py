@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from kgtuner.errors import DataError
-from kgtuner.graph.text_blocks import blocks, decoded, shown
+from kgtuner.graph.text_blocks import blocks, decoded, file_name, shown
 from kgtuner.types import Triples
 
 SUFFIXES = (".txt", ".tsv", ".txt.gz", ".tsv.gz")
@@ -46,7 +46,9 @@ def read_file(path: Path, entities: Vocabulary, relations: Vocabulary) -> Triple
         parts.append(triples)
         line += len(triples)
     if not parts:
-        raise DataError(f"{path.name} is empty: expected one head<TAB>relation<TAB>tail a line in {path}")
+        raise DataError(
+            f"{file_name(path)} is empty: expected one head<TAB>relation<TAB>tail a line in {path}"
+        )
     return np.concatenate(parts)
 
 
@@ -76,7 +78,5 @@ def _complaint(block: bytes, path: Path, first_line: int) -> str:
         if len(fields) == 3 and all(fields):
             continue
         got = "an empty one" if len(fields) == 3 else str(len(fields))
-        return (
-            f"{path.name} line {number}: expected 3 tab-separated fields, got {got}: {shown(line.decode())}"
-        )
+        return f"{file_name(path)} line {number}: expected 3 tab-separated fields, got {got}: {shown(line.decode())}"
     raise AssertionError("a block without a bad line has no complaint")

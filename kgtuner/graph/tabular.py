@@ -18,7 +18,7 @@ from kgtuner.errors import DataError
 from kgtuner.graph.columns import ROLES, Columns, cannot_tell, choose_columns, is_header
 from kgtuner.graph.parquet import name_batches
 from kgtuner.graph.reading import Vocabulary, read_file
-from kgtuner.graph.text_blocks import lines, pieces, shown
+from kgtuner.graph.text_blocks import file_name, lines, pieces, shown
 from kgtuner.types import Triples
 
 ROWS = 10_000  # rows at a time; more would keep the garbage collector busy
@@ -35,8 +35,8 @@ def read_csv(path: Path, entities: Vocabulary, relations: Vocabulary, columns: C
     """
     first = next(_csv_rows(path), None)
     if first is None:
-        raise DataError(f"{path.name} is empty: expected a header and one triple a line in {path}")
-    where, has_header = choose_columns(first, columns, path.name)
+        raise DataError(f"{file_name(path)} is empty: expected a header and one triple a line in {path}")
+    where, has_header = choose_columns(first, columns, file_name(path))
     table = _Table(path, _csv_rows, _csv_numbers, len(first), where, has_header)
     triples = _read_rows(table, entities, relations)
     if not has_header and columns is None:
@@ -54,7 +54,7 @@ def read_tsv(path: Path, entities: Vocabulary, relations: Vocabulary, columns: C
     first = some[0].split("\t")
     if columns is None and not is_header(first):
         return read_file(path, entities, relations)
-    where, has_header = choose_columns(first, columns, path.name)
+    where, has_header = choose_columns(first, columns, file_name(path))
     table = _Table(path, _tsv_rows, _tsv_numbers, len(first), where, has_header)
     return _read_rows(table, entities, relations)
 
@@ -78,9 +78,9 @@ def read_parquet(path: Path, entities: Vocabulary, relations: Vocabulary, column
         packed = path.suffix.lower() == ".gz"
         source = pa.BufferReader(b"".join(pieces(path, whole=True))) if packed else path
         schema = pq.read_schema(source)
-        where, has_header = choose_columns(schema.names, columns, path.name)
+        where, has_header = choose_columns(schema.names, columns, file_name(path))
         if not has_header and columns is None:
-            raise DataError(cannot_tell(path.name, schema.names))
+            raise DataError(cannot_tell(file_name(path), schema.names))
         chosen = [schema.field(place) for place in where]
         for field in chosen:
             _check_type(field, pa, path)
@@ -89,13 +89,15 @@ def read_parquet(path: Path, entities: Vocabulary, relations: Vocabulary, column
             for role, column in zip(ROLES, named, strict=True):
                 if not all(column):
                     bad = row + column.index("")
-                    raise DataError(f"{path.name} row {bad}: the {role} is empty; expected a name")
+                    raise DataError(f"{file_name(path)} row {bad}: the {role} is empty; expected a name")
             parts.append(_encode(named[0], named[1], named[2], entities, relations))
             row += len(named[0])
     except (pa.ArrowException, OSError) as error:
-        raise DataError(f"{path.name} is not a readable Parquet file: {str(error).splitlines()[0]}") from None
+        raise DataError(
+            f"{file_name(path)} is not a readable Parquet file: {str(error).splitlines()[0]}"
+        ) from None
     if not parts:
-        raise DataError(f"{path.name} is empty: expected one triple a row in {path}")
+        raise DataError(f"{file_name(path)} is empty: expected one triple a row in {path}")
     return np.concatenate(parts)
 
 
@@ -105,7 +107,7 @@ def _check_no_header(triples: Triples, first: Sequence[str], path: Path) -> None
     rest = triples[1:]
     if len(rest) and not ((rest[:, 1] == r).any() or np.isin(rest[:, [0, 2]], (h, t)).any()):
         raise DataError(
-            f"{cannot_tell(path.name, first)} (or head=1,relation=2,tail=3, if the first line is a triple)"
+            f"{cannot_tell(file_name(path), first)} (or head=1,relation=2,tail=3, if the first line is a triple)"
         )
 
 
@@ -143,7 +145,9 @@ def _csv_numbers(path: Path) -> Iterator[int]:
                 yield began
             began = reader.line_num + 1
     except csv.Error as error:
-        raise DataError(f"{path.name} line {began}: {error}; expected CSV as in RFC 4180 in {path}") from None
+        raise DataError(
+            f"{file_name(path)} line {began}: {error}; expected CSV as in RFC 4180 in {path}"
+        ) from None
 
 
 def _csv_reader(path: Path) -> Any:
@@ -167,17 +171,19 @@ def _read_rows(table: _Table, entities: Vocabulary, relations: Vocabulary) -> Tr
             i, row = next((i, row) for i, row in enumerate(some) if len(row) != table.width)
             found = f"{len(row)} fields, expected {table.width} as in the first line"
             raise DataError(
-                f"{table.path.name} line {table.line(done + i)}: {found}: {shown(', '.join(row))}"
+                f"{file_name(table.path)} line {table.line(done + i)}: {found}: {shown(', '.join(row))}"
             )
         head, relation, tail = ([row[place] for row in some] for place in table.where)
         for role, column in zip(ROLES, (head, relation, tail), strict=True):
             if not all(column):
                 line = table.line(done + column.index(""))
-                raise DataError(f"{table.path.name} line {line}: the {role} is empty; expected a name")
+                raise DataError(f"{file_name(table.path)} line {line}: the {role} is empty; expected a name")
         parts.append(_encode(head, relation, tail, entities, relations))
         done += len(some)
     if not parts:
-        raise DataError(f"{table.path.name} has a header but no triple: expected one a line in {table.path}")
+        raise DataError(
+            f"{file_name(table.path)} has a header but no triple: expected one a line in {table.path}"
+        )
     return np.concatenate(parts)
 
 
@@ -197,4 +203,6 @@ def _encode(
 def _check_type(field: Any, pa: Any, path: Path) -> None:
     kind = field.type.value_type if pa.types.is_dictionary(field.type) else field.type
     if not (pa.types.is_integer(kind) or pa.types.is_string(kind) or pa.types.is_large_string(kind)):
-        raise DataError(f"{path.name}: column {field.name!r} holds {kind}, expected text or whole numbers")
+        raise DataError(
+            f"{file_name(path)}: column {field.name!r} holds {kind}, expected text or whole numbers"
+        )

@@ -22,6 +22,12 @@ WHOLE = 8
 SHOWN_CHARACTERS = 80  # of a bad line, in a message
 
 
+def file_name(path: Path) -> str:
+    """A file as messages call it: with its folder, for `train.txt` alone could be anybody's."""
+    folder = path.absolute().parent.name
+    return f"{folder}/{path.name}" if folder else path.name
+
+
 def largest_unpacked() -> int:
     """Bytes that a packed file may have when it is unpacked."""
     import psutil
@@ -50,7 +56,7 @@ def pieces(path: Path, *, whole: bool = False) -> Iterator[bytes]:
                 size += len(piece)
                 if packed and size > limit:
                     raise DataError(
-                        f"{path.name} unpacks to more than {limit:,} bytes, {share} of the memory that is free: "
+                        f"{file_name(path)} unpacks to more than {limit:,} bytes, {share} of the memory that is free: "
                         "unpack it where there is room, or make it smaller"
                     )
                 yield piece
@@ -100,13 +106,13 @@ def decoded(block: bytes, path: Path, first_line: int) -> str:
         line = first_line + block.count(b"\n", 0, error.start)
         bad = block[error.start]
         raise DataError(
-            f"{path.name} line {line}: expected UTF-8 text, got byte 0x{bad:02x}; convert {path} to UTF-8"
+            f"{file_name(path)} line {line}: expected UTF-8 text, got byte 0x{bad:02x}; convert {path} to UTF-8"
         ) from error
     if "\0" in text:
         line = first_line + block.count(b"\n", 0, block.index(b"\0"))
         raise DataError(
-            f"{path.name} line {line}: expected UTF-8 text, got a NUL byte, as binary files and UTF-16 have them; "
-            f"convert {path} to UTF-8"
+            f"{file_name(path)} line {line}: expected UTF-8 text, got a NUL byte, as binary files and UTF-16 have "
+            f"them; convert {path} to UTF-8"
         )
     return text
 
@@ -137,6 +143,6 @@ def _check_lengths(block: bytes, path: Path, first_line: int) -> None:
 
 def _too_long(path: Path, line: int) -> DataError:
     return DataError(
-        f"{path.name} line {line}: more than {LONGEST_LINE:,} bytes in one line; expected one triple a line "
+        f"{file_name(path)} line {line}: more than {LONGEST_LINE:,} bytes in one line; expected one triple a line "
         f"in {path}"
     )

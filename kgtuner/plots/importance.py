@@ -81,7 +81,7 @@ def importance_figure(table: pd.DataFrame, n_trials: int) -> go.Figure:
     if not len(table):
         return notice(importance_sentence(table, n_trials))
     rows = judged(table).iloc[::-1]
-    figure = new_figure(x="share of the importance", height=116 + 34 * len(rows))
+    figure = new_figure(x="importance", height=116 + 34 * len(rows))
     names = [label(_title(name, n, n_trials)) for name, n in zip(rows["name"], rows["n"], strict=True)]
     for column, title, colour in (("fanova", "fANOVA", PALETTE[4]), ("ped_anova", "PED-ANOVA", PALETTE[0])):
         figure.add_bar(

@@ -151,7 +151,7 @@ def placed(values: pd.Series) -> tuple[FloatArray, list[float], list[str], bool]
         numbers = values.astype(float).to_numpy()
         given = numbers[np.isfinite(numbers)]
         distinct = np.unique(given)
-        if len(distinct) > 8:
+        if len(distinct) > 8 or _from_a_range(given, distinct):
             if on_log_scale(given):
                 place = np.log10(np.where(numbers > 0, numbers, np.nan))
                 return place, *decades(float(np.nanmin(place)), float(np.nanmax(place))), True
@@ -163,6 +163,11 @@ def placed(values: pd.Series) -> tuple[FloatArray, list[float], list[str], bool]
     names = sorted({str(v) for v in values.dropna()})
     place = np.array([names.index(str(v)) if _given(v) else np.nan for v in values], dtype=float)
     return place, list(map(float, range(len(names)))), names, False
+
+
+def _from_a_range(given: FloatArray, distinct: FloatArray) -> bool:
+    """Whether numbers were drawn from a range and not chosen from a few: hardly any twice, and not all whole."""
+    return len(distinct) > 1 and 2 * len(distinct) > len(given) and bool((distinct % 1 != 0).any())
 
 
 def jitter(n: int, width: float = 0.25) -> FloatArray:

@@ -30,6 +30,8 @@ BEST_TRIALS = 4
 REPORTED = ("mrr", "hits_at_1", "hits_at_3", "hits_at_10", "mean_rank")
 TRIPLES = 100
 """Triples of a split among which a question is looked for that can be printed as it is."""
+FINDINGS = 8
+"""Findings of one kind that are listed."""
 RELATIONS = 20
 """Relations in the table of an evaluation, the most frequent ones; `--json` has all."""
 
@@ -148,8 +150,20 @@ def show_graph(
     }
     numbers |= {f"{kind} relations": str(count) for kind, count in statistics["category_counts"].items()}
     _section(console, "Statistics", _pairs(numbers))
-    found = [f"- {printable(finding['message'])}" for finding in findings]
-    _section(console, "Findings", Text("\n".join(found) or "nothing questionable"))
+    found = finding_lines([(finding["kind"], finding["message"]) for finding in findings])
+    _section(console, "Findings", Text("\n".join(map(printable, found)) or "nothing questionable"))
+
+
+def finding_lines(findings: Sequence[tuple[str, str]]) -> list[str]:
+    """A line for each finding (kind, message), the first few of a kind; `--json` has all."""
+    lines: list[str] = []
+    for kind in dict.fromkeys(kind for kind, _ in findings):
+        messages = [message for other, message in findings if other == kind]
+        lines += [f"- {message}" for message in messages[:FINDINGS]]
+        if len(messages) > FINDINGS:
+            more = len(messages) - FINDINGS
+            lines.append(f"  and {more:,} more such {kind.replace('_', ' ')} (--json lists all)")
+    return lines
 
 
 def best_trials(trials: Any, metric: str) -> Table:
@@ -213,17 +227,22 @@ def stages_table(stages: Sequence[Mapping[str, Any]], seconds: float) -> Table:
     return table
 
 
-def places_table(output: Path) -> Table:
+PLACES = {
+    "best configuration": "best.yaml",
+    "best model": "best.safetensors",
+    "trials": "trials.csv",
+    "report": "report.html",
+    "log": "log.txt",
+}
+
+
+def places(output: Path) -> dict[str, str]:
     """The files of a run that a user may want, those that are there."""
-    places = {
-        "run folder": output,
-        "best configuration": output / "best.yaml",
-        "best model": output / "best.safetensors",
-        "trials": output / "trials.csv",
-        "report": output / "report.html",
-        "log": output / "log.txt",
-    }
-    return _pairs({what: path for what, path in places.items() if path == output or path.exists()})
+    return {what: str(output / name) for what, name in PLACES.items() if (output / name).exists()}
+
+
+def places_table(output: Path) -> Table:
+    return _pairs({"run folder": output, **places(output)})
 
 
 def next_commands(result: TuneResult, graph: str | None) -> list[str]:
@@ -247,14 +266,19 @@ def ask_commands(output: Path) -> list[str]:
         graph = KnowledgeGraph.load(output / "graph", verify=False)
     except KGTunerError:  # a result without its folder has nobody to ask
         return commands
-    for head, relation, _ in itertools.chain(
-        graph.test[:TRIPLES], graph.valid[:TRIPLES], graph.train[:TRIPLES]
-    ):
-        names = {"head": graph.entities[int(head)], "relation": graph.relations[int(relation)]}
-        if all(name == printable(name) for name in names.values()):
-            asked = " ".join(_option(part, name) for part, name in names.items())
-            return [*commands, f"kgtuner predict {place} {asked} -k 10"]
-    return commands
+    questions = [
+        {"head": graph.entities[int(head)], "relation": graph.relations[int(relation)]}
+        for head, relation, _ in itertools.chain(
+            graph.test[:TRIPLES], graph.valid[:TRIPLES], graph.train[:TRIPLES]
+        )
+    ]
+    questions = [names for names in questions if all(name == printable(name) for name in names.values())]
+    if not questions:
+        return commands
+    # The first that needs no quoting, if there is one: the easiest to change into a question of one's own.
+    plain = (names for names in questions if all(name == shlex.quote(name) for name in names.values()))
+    asked = " ".join(_option(part, name) for part, name in next(plain, questions[0]).items())
+    return [*commands, f"kgtuner predict {place} {asked} -k 10"]
 
 
 def _option(name: str, value: str) -> str:

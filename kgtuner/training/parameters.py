@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -12,7 +13,7 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from kgtuner.errors import RunError
-from kgtuner.files import replacing
+from kgtuner.files import WRITING, replacing
 from kgtuner.models import Model
 
 
@@ -51,14 +52,23 @@ def load_parameters(model: Model, path: Path, fingerprint: str) -> None:
 def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str, str] | None = None) -> None:
     """Write a .safetensors file.
 
+    safetensors writes to a file of a random name first, and a kill would leave that behind for good, as large as a
+    checkpoint. So it writes in a folder of its own, which the next write or the next sitting takes away.
+
     Raises:
         OSError: when it cannot be written; safetensors has an error of its own with the system's in its text.
     """
     plain = {name: value.detach().cpu().contiguous() for name, value in tensors.items()}
+    place = path.with_name(f"{WRITING}{path.stem}.partial")
+    shutil.rmtree(place, ignore_errors=True)
+    place.mkdir()
     try:
-        save_file(plain, path, metadata=metadata)
+        save_file(plain, place / path.name, metadata=metadata)
+        os.replace(place / path.name, path)
     except SafetensorError as error:
         number = re.search(r"os error ([0-9]+)", str(error))
         if number is None:
             raise
         raise OSError(int(number[1]), os.strerror(int(number[1]))) from None
+    finally:
+        shutil.rmtree(place, ignore_errors=True)

@@ -32,7 +32,7 @@ from typing import IO, Any
 
 from kgtuner.errors import ConfigError, RunError
 from kgtuner.execution.storage import TrialStore
-from kgtuner.files import replacing
+from kgtuner.files import WRITING, replacing
 
 FORMAT = 2
 READABLE = (1, FORMAT)
@@ -154,7 +154,7 @@ class RunFolder:
             raise
 
     def lock(self) -> None:
-        """Keep other processes out until this one ends.
+        """Keep other processes out until this one ends, and take away what a killed one was in the middle of writing.
 
         Raises:
             RunError: when another process works here.
@@ -168,6 +168,9 @@ class RunFolder:
             ) from None
         except OSError as error:
             raise RunError(f"cannot write in {self.path}: {error.strerror}") from None
+        for place in (self.path, self.models):
+            for stale in place.glob(f"{WRITING}*.partial"):
+                shutil.rmtree(stale, ignore_errors=True)
 
     def unlock(self) -> None:
         if self._lock is not None:

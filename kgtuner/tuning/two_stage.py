@@ -13,6 +13,7 @@ from functools import partial
 import numpy as np
 
 from kgtuner.defaults import default_for
+from kgtuner.domains import Choices
 from kgtuner.errors import DataError, RunError
 from kgtuner.execution.storage import RESULT, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
@@ -56,6 +57,7 @@ def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
         trials = None if trials is None or first is None else trials - first
     else:
         space = _with_sizes(space, settings.models, named_parameters(settings.space))
+        space = _without_too_many_negatives(space, graph.n_entities, named_parameters(settings.space))
         space, _ = clipped(space, size_of(graph), FREE_SHARE * run.memory_share())
     plan = StagePlan("full", run.folder.graph, trainings_end(run, graph), trials, threads, size_of(graph))
     stage_two(run, plan, schedule, space, graph, subgraph)
@@ -81,6 +83,20 @@ def _with_sizes(space: Space, models: tuple[str, ...], named: frozenset[str]) ->
     full = load_space("full", models).by_name
     sizes = {"model.dimension", "training.batch_size"} - named
     return space.narrowed({name: full[name].domain for name in sorted(sizes)})
+
+
+def _without_too_many_negatives(space: Space, entities: int, named: frozenset[str]) -> Space:
+    """The space without numbers of negatives above the entities there are, which cost time and say nothing new.
+
+    What the user's own space names stays as it is, and so does the least of the choices.
+    """
+    parameter = space.by_name.get("negatives.num_negatives")
+    if parameter is None or parameter.name in named or not isinstance(parameter.domain, Choices):
+        return space
+    values = parameter.domain.values
+    return space.narrowed(
+        {parameter.name: Choices(tuple(v for v in values if v <= entities) or values[:1], ordered=True)}
+    )
 
 
 def _subgraph(run: TuningRun, graph: KnowledgeGraph) -> KnowledgeGraph | None:

@@ -268,6 +268,13 @@ def test_update_of_an_unknown_name_is_refused() -> None:
         TrialConfig.from_mapping(SMALL).updated({"dimension": 7})
 
 
+def test_a_notebook_shows_the_yaml_and_runs_no_markup() -> None:
+    config = TrialConfig(model=Component(name="<b>"), loss=Component(name="cross_entropy"))
+    shown = config._repr_html_()
+    assert shown.startswith("<pre>model: {name: ")
+    assert "&lt;b&gt;" in shown
+
+
 def test_limits_are_replaced_alone() -> None:
     config = TrialConfig.from_mapping(SMALL)
     limited = config.limited(max_steps=3, max_seconds=1.5)

@@ -216,7 +216,11 @@ function draw(entry) {
   if (entry.drawn) return;
   entry.drawn = true;
   const layout = structuredClone(entry.figure.layout);
-  if (entry.plot.clientWidth < 480) { layout.margin = { ...layout.margin, l: Math.min(layout.margin.l, 44), r: 8 }; layout.dragmode = false; }
+  if (entry.plot.clientWidth < 480) {
+    layout.margin = { ...layout.margin, l: Math.min(layout.margin.l, 44), r: 8 };
+    layout.dragmode = false;
+    if (layout.xaxis && !layout.xaxis.tickvals) layout.xaxis = { ...layout.xaxis, nticks: 4, tickangle: 0 };
+  }
   Plotly.newPlot(entry.plot, entry.figure.data, layout, SETTINGS).then(() => Plotly.relayout(entry.plot, colours(entry.figure)));
 }
 

@@ -304,6 +304,7 @@ def test_tune_gives_trials_stages_and_places_as_json(
     ]
     assert report["stages"] == [{"stage": "full", "seconds": 3.0, "trials": 1, "failed": 0}]
     assert report["output"] == "runs/world-complex"
+    assert report["files"] == {}  # none was written here
 
 
 def test_a_folder_that_is_used_is_left_alone(

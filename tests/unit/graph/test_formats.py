@@ -60,7 +60,7 @@ def test_an_unknown_ending_is_read_as_tab_separated_and_said_so_if_that_fails(tm
     write(tmp_path / "facts.dat", ROWS)
     assert len(read_path(tmp_path / "facts.dat")[2]["train"]) == 9
     (tmp_path / "facts.json").write_text('{"head": "a"}\n')
-    said = r"^facts.json line 1: expected 3 .* \(read as tab-separated text because of the ending .json; known are"
+    said = r"/facts.json line 1: expected 3 .* \(read as tab-separated text because of the ending .json; known are"
     with pytest.raises(DataError, match=said):
         read_path(tmp_path / "facts.json")
 

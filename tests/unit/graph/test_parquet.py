@@ -50,7 +50,7 @@ def test_a_small_file_with_a_long_name_in_many_rows_is_refused(tmp_path: Path, l
     assert path.stat().st_size < 10_000
     with pytest.raises(
         DataError,
-        match=r"^f.parquet rows 1 on: a name of 1,000,00\d bytes in column 'head', expected at most 1,000,000$",
+        match=r"/f.parquet rows 1 on: a name of 1,000,00\d bytes in column 'head', expected at most 1,000,000$",
     ):
         read_path(path)
 
@@ -63,5 +63,5 @@ def test_names_written_out_in_every_row_are_refused_before_they_are_unpacked(
     monkeypatch.setattr(parquet, "largest_unpacked", lambda: 8 * 250_000)
     assert len(read_path(path)[2]["train"]) == 200  # 200 kB; a column that is not read does not count
     monkeypatch.setattr(parquet, "largest_unpacked", lambda: 8 * 150_000)
-    with pytest.raises(DataError, match=r"^f.parquet has a row group that unpacks to 20\d,\d{3} bytes, more"):
+    with pytest.raises(DataError, match=r"/f.parquet has a row group that unpacks to 20\d,\d{3} bytes, more"):
         read_path(path)

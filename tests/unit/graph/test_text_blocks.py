@@ -32,7 +32,7 @@ def test_a_gzip_bomb_is_refused_before_it_fills_the_memory(
     assert bomb.stat().st_size < 1_000_000
     # Turtle is parsed as a whole, and has an eighth of the room of what is read line by line.
     room = "125,000 bytes, a sixteenth" if suffix == ".ttl" else "1,000,000 bytes, half"
-    with pytest.raises(DataError, match=rf"^bomb.*\.gz unpacks to more than {room} of the memory"):
+    with pytest.raises(DataError, match=rf"/bomb.*\.gz unpacks to more than {room} of the memory"):
         read_path(bomb)
 
 
@@ -41,7 +41,7 @@ def test_a_packed_parquet_file_is_unpacked_as_a_whole_and_has_less_room(
 ) -> None:
     monkeypatch.setattr(text_blocks, "largest_unpacked", lambda: 1_000_000)
     bomb = written(tmp_path, "bomb.parquet.gz", gzip.compress(bytes(125_001)))
-    with pytest.raises(DataError, match=r"^bomb.parquet.gz unpacks to more than 125,000 bytes, a sixteenth"):
+    with pytest.raises(DataError, match=r"/bomb.parquet.gz unpacks to more than 125,000 bytes, a sixteenth"):
         read_path(bomb)
 
 
@@ -55,9 +55,9 @@ def test_the_limit_follows_the_free_memory() -> None:
 @pytest.mark.parametrize("ending", [b"", b"\n", b"\na\tr\tb\n"])
 def test_a_line_of_ten_megabytes_is_named_and_refused(tmp_path: Path, suffix: str, ending: bytes) -> None:
     path = written(tmp_path, f"long{suffix}", b"# a comment\n" + b"x" * 10_000_000 + ending)
-    with pytest.raises(DataError, match=rf"^long{suffix} line 2: more than 1,000,000 bytes in one line"):
+    with pytest.raises(DataError, match=rf"/long{suffix} line 2: more than 1,000,000 bytes in one line"):
         list(lines(path))
-    with pytest.raises(DataError, match=rf"^long{suffix} line"):
+    with pytest.raises(DataError, match=rf"/long{suffix} line"):
         read_path(path)
 
 
@@ -65,7 +65,7 @@ def test_a_long_line_between_short_ones_is_found_in_its_block(tmp_path: Path) ->
     path = written(
         tmp_path, "a.tsv", b"a\tr\tb\n" * 5 + b"a\tr\t" + b"b" * 2_000_000 + b"\n" + b"a\tr\tb\n" * 5
     )
-    with pytest.raises(DataError, match=r"^a.tsv line 6: more than 1,000,000 bytes"):
+    with pytest.raises(DataError, match=r"/a.tsv line 6: more than 1,000,000 bytes"):
         read_path(path)
 
 
@@ -74,7 +74,7 @@ def test_a_nul_byte_is_named_with_its_line(tmp_path: Path, suffix: str) -> None:
     path = written(tmp_path, f"n{suffix}", b"<x:a>\t<x:r>\t<x:b>.\n<x:a>\t<x:r>\t<x:\0>.\n")
     if suffix == ".csv":
         path = written(tmp_path, "n.csv", b"head,relation,tail\na,r\0,b\n")
-    with pytest.raises(DataError, match=rf"^n{suffix} line 2: expected UTF-8 text, got a NUL byte"):
+    with pytest.raises(DataError, match=rf"/n{suffix} line 2: expected UTF-8 text, got a NUL byte"):
         read_path(path)
 
 
@@ -84,7 +84,7 @@ def test_another_encoding_is_refused_with_line_and_byte(
     tmp_path: Path, suffix: str, encoding: str, byte: str
 ) -> None:
     path = written(tmp_path, f"e{suffix}", "Zürich\tr\tb\n".encode(encoding))
-    with pytest.raises(DataError, match=rf"^e{suffix} line 1: expected UTF-8 text, got byte {byte}"):
+    with pytest.raises(DataError, match=rf"/e{suffix} line 1: expected UTF-8 text, got byte {byte}"):
         read_path(path)
 
 

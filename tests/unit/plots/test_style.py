@@ -34,6 +34,13 @@ def test_a_few_numbers_are_categories_in_the_order_of_their_size() -> None:
     assert not continuous
 
 
+def test_a_few_numbers_from_a_range_keep_their_distances() -> None:
+    place, _, _, continuous = placed(pd.Series([0.5, 1.0, 2.0, np.nan]))
+    np.testing.assert_equal(place, [0.5, 1.0, 2.0, np.nan])
+    assert continuous
+    assert not placed(pd.Series([0.5, 0.1, 0.5, 0.1]))[3]  # chosen from two, not drawn
+
+
 def test_many_numbers_over_decades_stand_on_a_logarithmic_axis() -> None:
     place, ticks, texts, continuous = placed(pd.Series(10.0 ** -np.arange(10)))
     np.testing.assert_allclose(place, -np.arange(10.0))

@@ -16,7 +16,9 @@ from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.prediction import Prediction, RelationPrediction
 from kgtuner.report.console import make_console
 from kgtuner.report.tables import (
+    finding_lines,
     next_commands,
+    places,
     show_datasets,
     show_evaluation,
     show_graph,
@@ -139,6 +141,11 @@ def test_only_files_that_are_there_are_named(result: TuneResult) -> None:
     assert "best model" not in places
 
 
+def test_programs_get_the_files_that_are_there_too(result: TuneResult) -> None:
+    (result.output / "best.yaml").touch()
+    assert places(result.output) == {"best configuration": str(result.output / "best.yaml")}
+
+
 def test_the_next_commands_can_be_copied(result: TuneResult) -> None:
     there = replace(result, output=Path("my runs/a"))
     assert next_commands(there, "wn18rr") == [
@@ -157,6 +164,26 @@ def test_the_next_question_is_one_of_the_test_triples_that_a_shell_can_repeat(re
     (command,) = [line for line in next_commands(result, None) if line.startswith("kgtuner predict")]
     place = str(result.output)
     assert shlex.split(command)[1:] == ["predict", place, "--head=-O'Hare", "--relation", "is in", "-k", "10"]
+
+
+def test_the_next_question_is_rather_one_without_quotes(result: TuneResult) -> None:
+    entities = ["New York", "France", "Spain"]
+    graph = KnowledgeGraph.from_arrays(
+        [(0, 0, 1)], [(0, 0, 1)], [(0, 0, 1), (1, 0, 2)], entities=entities, relations=["borders"]
+    )
+    graph.save(result.output / "graph")
+    place = shlex.quote(str(result.output))
+    assert f"kgtuner predict {place} --head France --relation borders -k 10" in next_commands(result, None)
+
+
+def test_many_findings_of_a_kind_are_counted() -> None:
+    findings = [("copies", f"pair {i}") for i in range(12)] + [("leak", "test shares 1 triple with train")]
+    lines = finding_lines(findings)
+    assert lines[7:] == [
+        "- pair 7",
+        "  and 4 more such copies (--json lists all)",
+        "- test shares 1 triple with train",
+    ]
 
 
 def test_a_long_command_is_one_line(result: TuneResult) -> None:

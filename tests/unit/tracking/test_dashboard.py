@@ -226,6 +226,8 @@ def served(run: RunFolder, tmp_path: Path) -> Iterator[tuple[str, Any]]:
         stderr=subprocess.PIPE,
         text=True,
         env={**os.environ, "TMPDIR": str(tmp_path / "temporary")},
+        # A shell ignores Ctrl-C for what it starts in the background, these tests perhaps.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     try:
         assert process.stderr is not None
