@@ -123,7 +123,7 @@ class FakeWorker(Executor):
             return OVERHEAD, Failed(type(error).__name__, str(error))
         return spent + OVERHEAD, {
             "best": value,
-            "valid": {"mrr": value, "mean_rank": 1 / value},
+            "valid": {"mrr": value, "mean_rank": 1 / value, "count": 3_200},
             "valid_seconds": 0.1,
             "seconds": before + spent,
             "training_seconds": before + spent,
