@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +20,7 @@ import pytest
 import kgtuner as kt
 from kgtuner.config import TrainingConfig
 from kgtuner.errors import ConfigError, RunError
-from kgtuner.tuning.events import Event, Note, RunStarted, TrialEnded, TrialStarted
+from kgtuner.tuning.events import Event, Note, RunStarted, TrialEnded, TrialProgress, TrialStarted
 from kgtuner.tuning.result import TuneResult
 from kgtuner.tuning.running import TRIAL_LIMITS, TuningRun
 
@@ -234,22 +235,67 @@ def test_a_killed_coordinator_loses_no_finished_trial(tmp_path: Path) -> None:
     assert finished[finished.stage == "subgraph"].number.tolist()[:3] == [0, 1, 2]
 
 
-def test_a_killed_worker_costs_one_trial(tmp_path: Path) -> None:
-    import psutil
+def test_two_workers_make_the_same_number_of_trials_and_never_the_same_twice(tmp_path: Path) -> None:
+    result = tune(ring(), tmp_path / "run", executor=kt.Local(workers=2))
+    assert {stage["stage"]: stage["trials"] for stage in result.stages} == {"subgraph": 4, "full": 4}
+    chosen = [name for name in result.trials.columns if "." in name]
+    first = result.trials[result.trials.stage == "subgraph"][chosen]
+    assert not first.duplicated().any()
+    assert json.loads((result.output / "run.json").read_text())["executor"]["workers"] == 2
+    assert kt.evaluate(result.output).overall.mrr == pytest.approx(result.test.overall.mrr, abs=1e-6)
 
-    class Killer(Watching):
-        def notify(self, event: Event, elapsed: float, remaining: float | None) -> None:
-            super().notify(event, elapsed, remaining)
-            if isinstance(event, TrialStarted) and event.stage == "subgraph" and event.number == 1:
-                for child in psutil.Process().children(recursive=True):
-                    if "spawn_main" in " ".join(child.cmdline()):
-                        child.kill()
 
-    result = tune(ring(), tmp_path / "run", observer=(watching := Killer()))
+def test_training_in_this_process_gives_the_same_trials(tuned: Any, tmp_path: Path) -> None:
+    result, _ = tuned
+    again = tune(ring(), tmp_path / "run", executor=kt.InProcess())
+    columns = ["stage", "number", "value", "optimizer.learning_rate", "loss.name"]
+    assert again.trials[columns].equals(result.trials[columns])
+    assert again.test == result.test
+
+
+class Killer(Watching):
+    """Kills the worker of one trial whenever it has validated, so many times."""
+
+    def __init__(self, times: int) -> None:
+        super().__init__()
+        self.left = times
+
+    def notify(self, event: Event, elapsed: float, remaining: float | None) -> None:
+        super().notify(event, elapsed, remaining)
+        if isinstance(event, TrialProgress) and (event.stage, event.number) == ("subgraph", 1) and self.left:
+            self.left -= 1
+            (worker,) = (slot for slot in self.executor.health() if slot.busy)
+            assert worker.pid is not None
+            with suppress(ProcessLookupError):
+                os.kill(worker.pid, signal.SIGKILL)
+
+    executor: kt.Local
+
+
+def killed(output: Path, times: int) -> tuple[TuneResult, Killer]:
+    watching = Killer(times)
+    watching.executor = kt.Local()
+    # Long enough that a worker cannot have ended before the first validation is heard of.
+    result = tune(ring(), output, trials=3, max_steps=3_000, observer=watching, executor=watching.executor)
+    return result, watching
+
+
+@pytest.mark.slow
+def test_a_killed_worker_costs_no_trial(tmp_path: Path) -> None:
+    result, watching = killed(tmp_path / "run", 1)
+    notes = [e.message for e in watching.events if isinstance(e, Note)]
+    assert any(n.startswith("Trial 1 runs again (try 2): the worker was killed (signal 9)") for n in notes)
+    assert result.trials["reason"].isna().all()
+
+
+@pytest.mark.slow
+def test_a_trial_whose_worker_is_killed_three_times_has_failed_and_the_run_goes_on(tmp_path: Path) -> None:
+    result, watching = killed(tmp_path / "run", 99)
     failed = [e for e in watching.events if isinstance(e, TrialEnded) and e.value is None]
     assert [(e.stage, e.number) for e in failed] == [("subgraph", 1)]
     assert failed[0].reason is not None
-    assert failed[0].reason.startswith("worker died")
+    assert failed[0].reason.startswith("worker died: the worker was killed (signal 9)")
+    assert watching.left == 99 - 3
     assert result.test is not None
 
 

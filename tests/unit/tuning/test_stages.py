@@ -664,3 +664,6 @@ def test_a_run_interrupted_with_several_trials_under_way_makes_all_of_them_again
     worker.killed_at = float("inf")
     again, _ = started(worker, tmp_path, graph, FakeClock(), trials=12, max_steps=50)
     two_stage(again, graph)
+    first = [task.config for task in fake.tasks[:3]]
+    assert sorted(map(str, first)) == sorted(map(str, cut_off))
+    assert len([t for t in full(again) if t.value is not None]) == 6
