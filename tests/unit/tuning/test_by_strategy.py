@@ -153,14 +153,12 @@ def test_toss_raises_dimension_and_batch_size_on_the_full_graph(
 ) -> None:
     run = started(tmp_path, Clock(), "toss")
     by_strategy(run, graph)
-    sizes = {
-        stage: {
-            (t.user_attrs[RESULT]["config"]["model"]["dimension"], t.user_attrs[RESULT]["config"]["training"]["batch_size"])
-            for t in run.store.trials(stage)
-            if RESULT in t.user_attrs
-        }
-        for stage in ("subgraph", "full")
-    }  # fmt: skip
+    sizes: dict[str, set[tuple[int, int]]] = {"subgraph": set(), "full": set()}
+    for stage, found in sizes.items():
+        for trial in run.store.trials(stage):
+            if RESULT in trial.user_attrs:
+                config = trial.user_attrs[RESULT]["config"]
+                found.add((config["model"]["dimension"], config["training"]["batch_size"]))
     assert sizes["subgraph"] == {(100, 128)}
     assert max(sizes["full"]) == (2000, 1024)
 
