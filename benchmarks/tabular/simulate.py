@@ -18,6 +18,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import optuna
+
 from benchmarks import record
 from benchmarks.tabular.compare import against, interval, regrets
 from benchmarks.tabular.replay import replay
@@ -40,7 +42,7 @@ TREES = 50
 Search = Callable[[Problem], Asking]
 
 ALGORITHMS: dict[str, Search] = {
-    **{name: partial(single, sampler=name) for name in SAMPLERS},
+    **{name: partial(single, sampler=name) for name in SAMPLERS if name != "smac"},
     **{name: strategy.search for name, strategy in STRATEGIES.items()},
     "racing (full graph only)": partial(racing, use_subgraph=False),
     "racing (random proposals)": partial(racing, sampler="random"),
@@ -141,6 +143,7 @@ def main() -> None:
     parser.add_argument("--budgets", type=float, nargs="+", default=list(BUDGETS))
     parser.add_argument("--only", nargs="+", default=list(ALGORITHMS), choices=list(ALGORITHMS))
     options = parser.parse_args()
+    optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = record.RESULTS / f"{NAME}.json"
     kept: dict[str, Any] = json.loads(path.read_text())["tables"] if path.exists() else {}
     for file in sorted(DATA.glob("*.parquet")):

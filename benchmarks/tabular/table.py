@@ -40,7 +40,8 @@ class Training:
         if self.failed and (limit >= self.seconds or not len(self.at)):
             return math.nan, min(limit, self.seconds)
         count = max(1, int(np.searchsorted(self.at, limit, side="right")))
-        seconds = self.seconds if count == len(self.at) else float(self.at[count - 1])
+        to_the_end = count == len(self.at) and not self.failed
+        seconds = self.seconds if to_the_end else float(self.at[count - 1])
         return float(self.values[:count].max()), seconds
 
     @property

@@ -11,6 +11,7 @@ from contextlib import redirect_stdout, suppress
 
 from kgtuner import __version__
 from kgtuner.cli import (
+    analyze,
     calibrate,
     classify,
     compare,
@@ -93,6 +94,7 @@ def build_parser() -> Parser:
         predict,
         classify,
         calibrate,
+        analyze,
         neighbours,
         report,
         compare,

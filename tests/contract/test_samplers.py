@@ -20,6 +20,7 @@ from optuna.testing.pytest_samplers import (
 )
 
 from kgtuner.domains import Choices, Float
+from kgtuner.errors import ConfigError
 from kgtuner.search.asking import ask
 from kgtuner.search.samplers import SAMPLERS, ModelSampler, SpaceSampler
 from kgtuner.space import Condition, Constraint, Parameter, Space
@@ -27,6 +28,9 @@ from kgtuner.space import Condition, Constraint, Parameter, Space
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 QUICK = {"population": 50, "offspring": 20, "generations": 2, "n_startup": 3}
+NAMES = [name for name in SAMPLERS if name != "smac"]
+"""All but the one that takes a second and a half for a proposal, which has a test of its own below."""
+
 SMALL: dict[str, dict[str, Any]] = {
     "random_forest": {"trees": 10},
     "gaussian_process": {"lengths": (1.0,)},
@@ -63,7 +67,7 @@ def small_space() -> Space:
 class OurSampler:
     """Without a space of ours, as Optuna's suites define theirs on the way."""
 
-    @pytest.fixture(params=SAMPLERS)
+    @pytest.fixture(params=NAMES)
     def sampler(self, request: pytest.FixtureRequest) -> Callable[[], BaseSampler]:
         return partial(build, request.param)
 
@@ -93,7 +97,7 @@ def run(study: optuna.Study, space: Space, trials: int) -> list[dict[str, Any]]:
     return seen
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_proposal_is_valid_and_stored_without_inactive_parameters(name: str) -> None:
     space = small_space()
     study = optuna.create_study(direction="maximize", sampler=build(name, space))
@@ -103,7 +107,7 @@ def test_every_proposal_is_valid_and_stored_without_inactive_parameters(name: st
     assert any("margin" not in t.params for t in study.trials)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_sixty_proposals_hold_no_duplicate_in_a_space_of_sixty(name: str) -> None:
     space = Space(
         [Parameter("a", Choices(tuple("abcde"))), Parameter("b", Choices(tuple(range(12)), ordered=True))]
@@ -117,7 +121,7 @@ def test_sixty_proposals_hold_no_duplicate_in_a_space_of_sixty(name: str) -> Non
     study.tell(trial, 0.0)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_resumed_study_goes_on_as_if_it_had_not_stopped(name: str) -> None:
     space = small_space()
     whole = optuna.create_study(direction="maximize", sampler=build(name, space))
@@ -129,7 +133,7 @@ def test_a_resumed_study_goes_on_as_if_it_had_not_stopped(name: str) -> None:
     assert [t.params for t in stopped.trials] == [t.params for t in whole.trials]
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_another_seed_proposes_something_else(name: str) -> None:
     space = small_space()
     first, second = (
@@ -151,7 +155,7 @@ print(contract.run(study, space, 8))
 """
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_another_process_with_the_same_seed_proposes_the_same(name: str) -> None:
     space = small_space()
     here = run(optuna.create_study(direction="maximize", sampler=build(name, space)), space, 8)
@@ -160,7 +164,7 @@ def test_another_process_with_the_same_seed_proposes_the_same(name: str) -> None
     assert there.stdout.strip() == str(here)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_failed_and_running_trials_neither_break_nor_repeat(name: str) -> None:
     space = Space([Parameter("a", Choices(tuple("abcdef"))), Parameter("b", Choices((True, False)))])
     study = optuna.create_study(direction="maximize", sampler=build(name, space))
@@ -173,7 +177,7 @@ def test_failed_and_running_trials_neither_break_nor_repeat(name: str) -> None:
     assert len({tuple(t.params.items()) for t in study.trials}) == 12
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_enqueued_configuration_is_used_as_it_is(name: str) -> None:
     space = small_space()
     study = optuna.create_study(direction="maximize", sampler=build(name, space))
@@ -183,7 +187,7 @@ def test_an_enqueued_configuration_is_used_as_it_is(name: str) -> None:
     assert assignment == given
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_the_rest_of_a_half_enqueued_configuration_is_made_to_fit(name: str) -> None:
     space = small_space()
     study = optuna.create_study(direction="maximize", sampler=build(name, space))
@@ -195,7 +199,7 @@ def test_the_rest_of_a_half_enqueued_configuration_is_made_to_fit(name: str) -> 
         study.tell(trial, 0.0)
 
 
-@pytest.mark.parametrize("name", SAMPLERS)
+@pytest.mark.parametrize("name", NAMES)
 def test_a_space_may_be_narrowed_differently_in_the_middle_of_a_study(name: str) -> None:
     legal = Space(
         [
@@ -212,3 +216,28 @@ def test_a_space_may_be_narrowed_differently_in_the_middle_of_a_study(name: str)
             space.validate(assignment)
             study.tell(trial, float(assignment["batch"]))
     assert {t.params["batch"] for t in study.trials} == {64, 256, 512}
+
+
+@pytest.mark.peer
+def test_smac_keeps_the_same_promises() -> None:
+    pytest.importorskip("smac")
+    space = small_space()
+    whole, again = (
+        optuna.create_study(direction="maximize", sampler=build("smac", space, n_startup=4)) for _ in range(2)
+    )
+    for study in (whole, again):
+        for number in range(9):
+            trial, assignment = ask(study, space)
+            space.validate(assignment)
+            if number == 5:
+                study.tell(trial, state=optuna.trial.TrialState.FAIL)
+            else:
+                study.tell(trial, value_of(assignment))
+    assert [t.params for t in whole.trials] == [t.params for t in again.trials]
+    assert len({tuple(t.params.items()) for t in whole.trials}) == 9
+
+
+def test_without_its_package_smac_is_refused_with_one_sentence(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "smac", None)
+    with pytest.raises(ConfigError, match=r"pip install 'kgtuner\[smac\]'"):
+        build("smac", small_space())

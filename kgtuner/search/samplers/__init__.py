@@ -13,6 +13,7 @@ from kgtuner.search.samplers.model_based import ModelSampler
 from kgtuner.search.samplers.random import RandomSampler
 from kgtuner.search.samplers.rf_ei import ForestImprovementSampler
 from kgtuner.search.samplers.rf_ucb import ForestBoundSampler
+from kgtuner.search.samplers.smac import SmacSampler
 from kgtuner.search.samplers.tpe import ParzenSampler
 
 SAMPLERS: dict[str, type[SpaceSampler]] = {
@@ -20,6 +21,7 @@ SAMPLERS: dict[str, type[SpaceSampler]] = {
     "grid": GridSampler,
     "evolution": EvolutionSampler,
     "tpe": ParzenSampler,
+    "smac": SmacSampler,
     "gp": GaussianSampler,
     "gp_evolution": GaussianEvolutionSampler,
     "mlp_evolution": PerceptronSampler,

@@ -1,0 +1,1 @@
+"""What finished trials say about the search itself: surrogates, hyper-parameters, subgraphs, smaller spaces."""

@@ -1,0 +1,194 @@
+"""benchmarks/tabular: the table, and searches replayed on one that is made up."""
+
+from __future__ import annotations
+
+import math
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from benchmarks.tabular import compare, simulate
+from benchmarks.tabular.drawing import COSTLY_DIMENSION, drawn, space_of
+from benchmarks.tabular.plan import FIDELITIES, SERIES, Job, Series, jobs
+from benchmarks.tabular.replay import Trace, replay
+from benchmarks.tabular.store import DATA, Store, key_of
+from benchmarks.tabular.table import Table, Training
+from benchmarks.tabular.training import config_of, trained
+from kgtuner.search.strategies import FULL, STRATEGIES, Asking, Problem, Request
+from kgtuner.search.strategies.single import single
+
+
+def a_row(number: int, fidelity: str = FULL, **changes: Any) -> dict[str, Any]:
+    """A row as `trained` makes it; better the nearer the learning rate is to 0.01."""
+    assignment = drawn("complex", number)
+    value = 1 / (1 + abs(math.log10(assignment["optimizer.learning_rate"]) + 2))
+    cap = 4.0 if fidelity == FULL else 1.0
+    return {
+        "graph": "umls", "model": "complex", "fidelity": fidelity, "number": number, "seed": 0, "cap": cap,
+        "value": value, "failure": None, "stopped_by": "max_seconds", "cpu_seconds": cap, "wall_seconds": cap,
+        "steps": 100, "queries": 1000, "hits_at_10": value, "entities": 10, "triples": 100, "source": "x",
+        "machine": "m", "day": "2026-11-25", "curve_step": [25, 50, 75, 100],
+        "curve_seconds": [cap / 4, cap / 2, cap * 3 / 4, cap],
+        "curve_value": [value / 4, value / 2, value, value * 0.9], **assignment, **changes,
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("data")
+    store = Store(folder)
+    store.rows["umls-complex"] = [a_row(n, f) for n in range(39) for f in (FULL, "walk-0.4")]
+    store.add(a_row(39, value=None, failure="diverged", curve_step=[], curve_seconds=[], curve_value=[]))
+    store.add(a_row(39, "walk-0.4"))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def table(folder: Path) -> Table:
+    return Table.load("umls", "complex", folder)
+
+
+def test_configurations_depend_on_their_number_alone_and_the_costly_ones_are_rare() -> None:
+    space = space_of("complex")
+    some = [drawn("complex", number) for number in range(300)]
+    for assignment in some:
+        space.validate(assignment)
+    assert drawn("complex", 7) == some[7]
+    assert len({str(assignment) for assignment in some}) == 300
+    costly = np.mean([assignment["model.dimension"] >= COSTLY_DIMENSION for assignment in some])
+    assert costly == pytest.approx(0.4 * 0.25 / (0.6 + 0.4 * 0.25), abs=0.06)
+
+
+def test_every_prefix_of_the_plan_advances_all_series_that_are_due() -> None:
+    planned = list(jobs())
+    assert len({job.key for job in planned}) == len(planned)
+    assert [job.round for job in planned] == sorted(job.round for job in planned)
+    begun = {(job.graph, job.fidelity) for job in islice(planned, 30)}
+    assert {("umls", FULL), ("umls", "walk-0.4"), ("codex-s", FULL), ("codex-s", "walk-0.2")} <= begun
+    assert {one.fidelity for one in SERIES} <= set(FIDELITIES)
+    assert sum(job.seed for job in jobs((Series("umls", "complex", FULL, 1.0, 25, seeds=2),))) == 3
+
+
+def test_the_table_comes_back_as_it_was_written(folder: Path) -> None:
+    rows = Store(folder).rows["umls-complex"]
+    assert len(Store(folder).keys()) == len(rows) == 80
+    written = a_row(3)
+    read = next(row for row in rows if key_of(row) == key_of(written))
+    assert {name: read[name] for name in written} == {
+        name: pytest.approx(value) if isinstance(value, float | list) and name != "graph" else value
+        for name, value in written.items()
+    }
+
+
+def test_a_training_stopped_early_has_its_best_so_far_and_pays_for_it_alone() -> None:
+    training = Training(4.0, np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.1, 0.3, 0.5, 0.4]), failed=False)
+    assert training.until(2.5) == (0.3, 2.0)
+    assert training.until(4.0) == (0.5, 4.0)
+    assert training.until(0.2) == (0.1, 1.0)  # not before its first validation
+    failed = Training(3.0, np.array([1.0]), np.array([0.1]), failed=True)
+    assert failed.until(1.5) == (0.1, 1.0)
+    assert math.isnan(failed.until(3.0)[0])
+
+
+def test_what_has_been_paid_is_not_paid_again(table: Table) -> None:
+    whole = table.answer(0, FULL, 1.0)
+    first, rest = table.answer(0, FULL, 0.5), table.answer(0, FULL, 1.0, before=0.5)
+    assert whole.cost == pytest.approx(1.0)
+    assert first.cost + rest.cost == pytest.approx(whole.cost)
+    assert first.value < rest.value == whole.value
+
+
+def test_a_replay_pays_as_it_goes_and_its_incumbent_never_gets_worse_by_what_it_saw(table: Table) -> None:
+    trace = replay(table, partial(single, sampler="random"), 10.0, seed=0)
+    assert trace.trainings in (10, 11)
+    assert trace.cost == sorted(trace.cost)
+    assert trace.quality == sorted(trace.quality)
+    assert trace.at(0.5) != trace.at(0.5)
+    assert trace.at(10.0) == trace.quality[-1]
+    best = max(t.value for t in table.trainings[FULL].values() if not t.failed)
+    everything = replay(table, partial(single, sampler="random"), 1e9, seed=0)
+    assert everything.quality[-1] == best
+    assert everything.trainings == 40
+
+
+def test_a_training_beyond_the_budget_tells_nothing(table: Table) -> None:
+    def greedy(problem: Problem) -> Asking:
+        assert problem.pool is not None
+        yield Request(problem.pool[0], share=0.5)
+        yield Request(problem.pool[1])
+
+    trace = replay(table, greedy, 1.2, seed=0)
+    assert len(trace.cost) == 1
+
+
+def test_a_subgraph_finds_an_incumbent_that_is_judged_on_the_full_graph(table: Table) -> None:
+    def one(problem: Problem) -> Asking:
+        assert problem.pool is not None
+        yield Request(problem.pool[0], "walk-0.4")
+
+    trace = replay(table, one, 3.0, seed=0, fidelities=("walk-0.4",))
+    assert trace.cost == [0.25]
+    assert trace.quality == [table.trainings[FULL][0].value]
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_every_strategy_can_be_replayed_and_repeats_itself(name: str, table: Table) -> None:
+    options: dict[str, object] = {"surrogate_options": {"trees": 5}} if name in ("toss", "racing") else {}
+    one, two = (
+        replay(table, STRATEGIES[name].search, 3.0, 1, fidelities=("walk-0.4",), options=options)
+        for _ in range(2)
+    )
+    assert one == two
+    assert one.quality
+
+
+def test_figures_rank_a_search_that_learns_above_one_that_is_unlucky(table: Table) -> None:
+    best = max(t.value for t in table.trainings[FULL].values() if not t.failed)
+    runs = {
+        "3": {
+            "racing": [{"quality": [best], "seconds": 0.1}] * 8,
+            "random": [{"quality": [best - 0.1 * (i + 1)], "seconds": 0.1} for i in range(8)],
+        }
+    }
+    shown = simulate.figures(table, "umls", runs)
+    assert shown["budgets"]["3"]["regret"]["racing"]["mean"] == 0
+    test = shown["budgets"]["3"]["racing_against"]["random"]
+    assert test["better"]
+    assert test["p"] == pytest.approx(2 / 2**8)
+    assert simulate.table_of(shown).splitlines()[2].startswith("| racing | 0.0000")
+
+
+def test_p_values_are_adjusted_for_their_number() -> None:
+    assert compare.holm({"a": 0.01, "b": 0.04, "c": 0.03}) == pytest.approx({"a": 0.03, "b": 0.06, "c": 0.06})
+    assert compare.p_value([1.0, 2.0], [1.0, 2.0]) == 1
+    assert compare.regrets(0.5, [0.4, math.nan]) == pytest.approx([0.1, 0.5])
+
+
+def test_a_trace_without_an_incumbent_has_no_quality() -> None:
+    assert math.isnan(Trace([], [], 0).at(3.0))
+
+
+def test_a_real_training_becomes_a_row_with_its_curve() -> None:
+    job = Job(0.0, 0, "world", "complex", FULL, 0, 0, 0.3)
+    row = trained(job)
+    assert row["failure"] is None if "failure" in row else row["value"] > 0
+    assert len(row["curve_step"]) == len(row["curve_value"]) >= 1
+    assert row["cpu_seconds"] > 0
+    assert config_of(job).training.max_seconds == 0.3
+    assert row["optimizer.name"] == drawn("complex", 0)["optimizer.name"]
+
+
+def test_the_committed_table_is_what_the_plan_says() -> None:
+    wanted = {job.key: job.cap for job in jobs()}
+    store = Store(DATA)
+    assert store.rows
+    for rows in store.rows.values():
+        for row in rows:
+            assert wanted[key_of(row)] == pytest.approx(row["cap"])
+            assignment = drawn(row["model"], row["number"])
+            assert {name: row[name] for name in assignment} == assignment
+            assert row["failure"] or row["value"] == pytest.approx(max(row["curve_value"]), rel=1e-5)
