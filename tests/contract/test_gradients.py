@@ -14,12 +14,13 @@ import pytest
 import torch
 from torch import Tensor
 
+from kgtuner import kernels
 from kgtuner.graph.known_answers import KnownAnswers
 from kgtuner.losses import LOSSES
 from kgtuner.models import MODELS, Model
 from kgtuner.negatives import NEGATIVES
 from kgtuner.regularizers import REGULARIZERS
-from kgtuner.training import negative_sampling
+from kgtuner.training import contest
 from kgtuner.training.all_entities import AllEntitiesStep
 from kgtuner.training.negative_sampling import NegativeSamplingStep
 from kgtuner.training.queries import TrainingQueries
@@ -42,9 +43,17 @@ VARIANTS: list[tuple[str, dict[str, Any]]] = [
 ]
 MODES = ["independent", "shared", "one_vs_all", "k_vs_all"]
 CASES = [
-    pytest.param(name, options, mode, loss, id="-".join([name, *map(str, options), mode, loss]))
-    for (name, options), mode, loss in product(VARIANTS, MODES, LOSSES)
-    if mode in NEGATIVES or (MODELS[name].ALL_ENTITIES and LOSSES[loss].ALL_ENTITIES)
+    pytest.param(
+        name,
+        options,
+        mode,
+        loss,
+        compiled,
+        id="-".join([name, *map(str, options), mode, loss, *(["compiled"] if compiled else [])]),
+    )
+    for (name, options), mode, loss, compiled in product(VARIANTS, MODES, LOSSES, (False, True))
+    if mode in NEGATIVES or (MODELS[name].ALL_ENTITIES and LOSSES[loss].ALL_ENTITIES and not compiled)
+    if not compiled or (kernels.installed() and (MODELS[name].DOT_PRODUCT or MODELS[name].DISTANCE))
 ]
 
 
@@ -170,9 +179,9 @@ def in_full(rows: Tensor | None, values: Tensor | RowSums, size: int) -> Tensor:
     return torch.zeros(size, values.shape[1], dtype=values.dtype).index_copy_(0, rows, values)
 
 
-@pytest.mark.parametrize(("name", "options", "mode", "loss"), CASES)
+@pytest.mark.parametrize(("name", "options", "mode", "loss", "compiled"), CASES)
 def test_gradient_of_a_step_is_that_of_the_plain_definition(
-    name: str, options: dict[str, Any], mode: str, loss: str
+    name: str, options: dict[str, Any], mode: str, loss: str, compiled: bool
 ) -> None:
     for number, (regularizer, inverse) in enumerate(product(REGULARIZERS, ("shared", "independent"))):
         model = made(name, options, inverse)
@@ -184,7 +193,9 @@ def test_gradient_of_a_step_is_that_of_the_plain_definition(
         if mode in NEGATIVES:
             negatives = NEGATIVES[mode](num_negatives=6)
             dense = number % 2 == number // 4  # both, for each form of the inverse
-            step = NegativeSamplingStep(*parts, negatives, queries(), generator, dense=dense)
+            step = NegativeSamplingStep(
+                *parts, negatives, queries(), generator, dense=dense, compiled=compiled
+            )
             batch = torch.tensor([0, 14, 2, 3, 25, 8, 0, 17, 19, 5])  # one of them twice
             drawn = negatives.draw(len(batch), N, torch.Generator().manual_seed(number))
         else:
@@ -243,7 +254,7 @@ def test_gathering_few_rows_at_a_time_changes_nothing(
     name: str, mode: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def gradient(numbers: int) -> Gradient:
-        monkeypatch.setattr(negative_sampling, "GATHERED_NUMBERS", numbers)
+        monkeypatch.setattr(contest, "GATHERED_NUMBERS", numbers)
         parts = (made(name, {}, "shared"), LOSSES["bce_adversarial"](), REGULARIZERS["none"]())
         negatives = NEGATIVES[mode](num_negatives=6)
         generator = torch.Generator().manual_seed(3)

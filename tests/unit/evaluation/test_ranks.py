@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 import pytest
@@ -10,9 +11,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from kgtuner import kernels
 from kgtuner.errors import Diverged
 from kgtuner.evaluation import ranks
-from kgtuner.evaluation.ranks import rank_queries, rank_triples, realistic_ranks
+from kgtuner.evaluation.ranks import compiled_ranks, rank_queries, rank_triples, realistic_ranks
 from kgtuner.graph.known_answers import KnownAnswers
 from kgtuner.models import MODELS, Model
 
@@ -20,10 +22,24 @@ from kgtuner.models import MODELS, Model
 def ranked(
     scores: Sequence[Sequence[float]], target: list[int], known: Sequence[tuple[int, int]] = ()
 ) -> list[float]:
-    """`known` are pairs (query, entity)."""
+    """`known` are pairs (query, entity). Counted by plain operators and by the kernel, which must agree."""
     table = torch.tensor(scores)
     rows, columns = torch.tensor(list(known), dtype=torch.int64).reshape(-1, 2).T
-    return realistic_ranks(table, torch.tensor(target), rows, columns, torch.empty_like(table)).tolist()
+    found: list[Any] = []
+    ways: list[Callable[[], Any]] = [
+        lambda: realistic_ranks(table, torch.tensor(target), rows, columns, torch.empty_like(table)),
+        lambda: compiled_ranks(table, np.array(target), rows.numpy(), columns.numpy()),
+    ]
+    for way in ways[: 2 if kernels.installed() else 1]:
+        try:
+            found.append(way().tolist())
+        except Diverged as error:
+            found.append(str(error))
+    assert all(other == found[0] for other in found)
+    if isinstance(found[0], str):
+        raise Diverged(found[0])
+    ranks: list[float] = found[0]
+    return ranks
 
 
 def test_best_score_is_first_and_worst_is_last() -> None:

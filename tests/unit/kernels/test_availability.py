@@ -1,0 +1,75 @@
+"""Which arithmetic a process uses, and where compiled code is kept."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from kgtuner import kernels
+from kgtuner.errors import ConfigError
+
+COMPILE = """
+import numpy as np
+from kgtuner.kernels.grouping import stable_order
+stable_order(np.arange(3))
+print(sum(stable_order.stats.cache_hits.values()), sum(stable_order.stats.cache_misses.values()))
+"""
+
+
+def test_off_means_torch(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(kernels.VARIABLE, "off")
+    assert not kernels.available()
+    assert kernels.described() == "torch"
+
+
+def test_without_numba_auto_means_torch_and_on_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kernels, "installed", lambda: False)
+    monkeypatch.delenv(kernels.VARIABLE, raising=False)
+    assert not kernels.available()
+    monkeypatch.setenv(kernels.VARIABLE, "on")
+    with pytest.raises(ConfigError, match="KGTUNER_KERNELS is on, but numba is not installed"):
+        kernels.available()
+
+
+def test_other_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv(kernels.VARIABLE, "yes")
+    with pytest.raises(ConfigError, match="KGTUNER_KERNELS must be one of auto, on, off, got 'yes'"):
+        kernels.available()
+
+
+def test_importing_the_parts_imports_no_numba() -> None:
+    code = "import sys, kgtuner.experiment, kgtuner.training.negative_sampling; print('numba' in sys.modules)"
+    assert run(code) == "False"
+
+
+@pytest.mark.slow
+def test_second_process_finds_what_the_first_one_compiled(tmp_path: Path) -> None:
+    pytest.importorskip("numba", reason="the kernels need numba")
+    assert [run(COMPILE, XDG_CACHE_HOME=str(tmp_path)) for _ in "12"] == ["0 1", "1 0"]
+    assert list(tmp_path.glob("kgtuner/kernels/*/*/grouping.stable_order*.nbi"))
+
+
+@pytest.mark.slow
+def test_without_a_folder_to_write_to_each_process_compiles(tmp_path: Path) -> None:
+    pytest.importorskip("numba", reason="the kernels need numba")
+    place = tmp_path / "file"
+    place.touch()
+    script = f"""
+from pathlib import Path
+from numba.core import caching
+from kgtuner.kernels import compiling
+compiling._folder = lambda: Path({str(place)!r})
+caching.CacheImpl._locator_classes = [caching.UserProvidedCacheLocator]
+"""
+    assert [run(script + COMPILE) for _ in "12"] == ["0 1", "0 1"]
+
+
+def run(code: str, **environment: str) -> str:
+    command = [sys.executable, "-c", code]
+    return subprocess.run(
+        command, env=os.environ | environment, capture_output=True, text=True, check=True
+    ).stdout.strip()
