@@ -72,9 +72,8 @@ def _without_too_many_negatives(space: Space, entities: int, named: frozenset[st
     if parameter is None or parameter.name in named or not isinstance(parameter.domain, Choices):
         return space
     values = parameter.domain.values
-    return space.narrowed(
-        {parameter.name: Choices(tuple(v for v in values if v <= entities) or values[:1], ordered=True)}
-    )
+    fewer = tuple(value for value in values if isinstance(value, int) and value <= entities)
+    return space.narrowed({parameter.name: Choices(fewer or values[:1], ordered=True)})
 
 
 def _subgraph(run: TuningRun, graph: KnowledgeGraph) -> KnowledgeGraph | None:
