@@ -662,7 +662,7 @@ def test_a_run_interrupted_with_several_trials_under_way_makes_all_of_them_again
     cut_off = [item[1].task.config for item in interrupted.ends]  # type: ignore[union-attr]
     assert len(cut_off) == 3
     worker.killed_at = float("inf")
-    again, _ = started(worker, tmp_path, graph, FakeClock(), trials=12, max_steps=50)
+    again, fake = started(worker, tmp_path, graph, FakeClock(), trials=12, max_steps=50)
     two_stage(again, graph)
     first = [task.config for task in fake.tasks[:3]]
     assert sorted(map(str, first)) == sorted(map(str, cut_off))
