@@ -149,8 +149,8 @@ def trainings_end(run: TuningRun, graph: KnowledgeGraph) -> float | None:
 def _test_seconds(trial: FrozenTrial, graph: KnowledgeGraph) -> float:
     """How long the test split takes if it goes as fast as the validation of a trial."""
     result = trial.user_attrs[RESULT]
-    ranked = max(1, result["valid"]["count"] // 2)
-    share = max(1.0, len(graph.test) / ranked)
+    ranked = result["valid"].get("count", 2 * len(graph.test)) / 2
+    share = max(1.0, len(graph.test) / max(1.0, ranked))
     seconds: float = share * result["valid_seconds"]
     return seconds
 
