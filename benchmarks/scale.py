@@ -6,8 +6,8 @@
 
 The data sets themselves cannot be had without the network, so graphs of their size are made
 (`generators/ogb_layout.py`): the same counts of entities, relations, triples and given false answers, in OGB's files.
-Each piece runs in a process of its own, so that its peak of memory is its own; what is mapped from files counts too. On a machine that others
-use, the time of the processor says more than the clock, so both are kept. Pieces:
+Each piece runs in a process of its own, so that its peak of memory is its own; what is mapped from files counts too.
+On a machine that others use, the time of the processor says more than the clock, so both are kept. Pieces:
 
 - convert: from OGB's files to our binary form; nothing of it is there before
 - load: a later start, from the binary form

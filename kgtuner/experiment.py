@@ -78,6 +78,7 @@ class RunResult:
         triples_per_second: triples trained on in both directions, per second of training.
         peak_rss_mb: the largest memory of this process so far, in MB.
         stopped_by: max_steps, max_seconds or patience.
+        preparation_seconds: before the first step: indexing, start values, perhaps a checkpoint.
     """
 
     config: TrialConfig
@@ -95,6 +96,7 @@ class RunResult:
     triples_per_second: float
     peak_rss_mb: float
     stopped_by: StopReason
+    preparation_seconds: float = 0.0
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain values, without the model."""
@@ -108,6 +110,7 @@ class RunResult:
             "queries": self.queries,
             "seconds": self.seconds,
             "training_seconds": self.training_seconds,
+            "preparation_seconds": self.preparation_seconds,
             "triples_per_second": self.triples_per_second,
             "peak_rss_mb": self.peak_rss_mb,
             "stopped_by": self.stopped_by,
@@ -172,8 +175,9 @@ def run(
         identity = {"graph": graph.fingerprint, "configuration": limits_note, "seed": seed, "metric": metric}
         if checkpoint is not None and checkpoint.exists():
             load_checkpoint(checkpoint, trainer, identity)
-        trainer.limits = within_time(trainer.limits, clock() - began)
         last_saved, save_seconds = clock(), 0.0
+        preparation = last_saved - began
+        trainer.limits = within_time(trainer.limits, preparation)
 
         def validate() -> float:
             return objective(metrics_of_rows(trainer.model, graph, sample), metric)
@@ -218,6 +222,7 @@ def run(
         triples_per_second=outcome.queries / 2 / max(outcome.training_seconds, 1e-9),
         peak_rss_mb=peak_rss_mb(),
         stopped_by=outcome.stopped_by,
+        preparation_seconds=preparation,
     )
 
 

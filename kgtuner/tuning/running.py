@@ -109,6 +109,9 @@ class TuningRun:
         self._watchers = Watchers(as_observers(observer))
         self.clock = clock
         self.default_of: Callable[[str], TrialConfig] = default_config  # of a model, for this graph
+        self.start_seconds = (
+            0.0  # that a training on the full graph is expected to take before its first step
+        )
         self.budget_seconds = settings.budget.seconds
         self.stage_seconds: dict[str, float] = {}
         self.peak_rss_mb = 0.0
@@ -285,7 +288,7 @@ class TuningRun:
         """Seconds after which a silent trial is given up: it looks at its clock only between steps."""
         if limit is None:
             return None
-        patience = 1.5 * limit + 30
+        patience = 1.5 * limit + 30 + 3 * self.start_seconds
         if plan.ends_at is not None:
             patience = min(patience, max(limit, plan.ends_at - self.elapsed) + GRACE_SECONDS)
         return patience
