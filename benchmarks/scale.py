@@ -4,10 +4,10 @@
     python benchmarks/scale.py --only train --again
     python benchmarks/scale.py --graphs wikikg2-0.0625  # the smallest one
 
-The data sets themselves cannot be had without the network, so graphs of their size are made (`ogb_layout.py`): the
-same counts of entities, relations, triples and given false answers, in OGB's files. Each piece runs in a process of
-its own, so that its peak of memory is its own; what is mapped from files counts as memory too. On a machine that others
-use, the time of the processor says more than the clock, so both are kept. Pieces:
+The data sets themselves cannot be had without the network, so graphs of their size are made
+(`generators/ogb_layout.py`): the same counts of entities, relations, triples and given false answers, in OGB's files.
+Each piece runs in a process of its own, so that its peak of memory is its own; what is mapped from files counts too.
+On a machine that others use, the time of the processor says more than the clock, so both are kept. Pieces:
 
 - convert: from OGB's files to our binary form; nothing of it is there before
 - load: a later start, from the binary form
@@ -29,14 +29,15 @@ import signal
 import statistics
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
-import ogb_layout
 import record
+from generators import ogb_layout
 
 T = TypeVar("T")
 
@@ -267,13 +268,14 @@ def main() -> None:
         "--here", action="store_true", help="one piece in this process, its figures on stdout"
     )
     options = parser.parse_args()
-    os.environ.setdefault("KGTUNER_CACHE", str(options.place / "cache"))
     if options.quick:
-        os.environ["KGTUNER_CACHE"] = str(options.place / "cache")
         GRAPHS["quick"] = ("ogbl-wikikg2", 0.002)
-        for piece in ("convert", "load", "index", "walk", "rank"):
-            print(json.dumps(measured(piece, "quick", options.place, None)), flush=True)
+        with tempfile.TemporaryDirectory() as place:
+            os.environ["KGTUNER_CACHE"] = str(Path(place, "cache"))
+            for piece in ("convert", "load", "index", "walk", "rank"):
+                print(json.dumps(measured(piece, "quick", Path(place), None)), flush=True)
         return
+    os.environ.setdefault("KGTUNER_CACHE", str(options.place / "cache"))
     if options.here:
         print(json.dumps(measured(options.only[0], options.graphs[0], options.place, options.budget)))
         return

@@ -81,6 +81,7 @@ class RunResult:
         peak_rss_mb: the largest memory of this process so far, in MB.
         stopped_by: max_steps, max_seconds or patience.
         arithmetic: what computed sparse gradients and ranks: `torch`, or `numba` with its version.
+        preparation_seconds: before the first step: indexing, start values, perhaps a checkpoint.
     """
 
     config: TrialConfig
@@ -99,6 +100,7 @@ class RunResult:
     peak_rss_mb: float
     stopped_by: StopReason
     arithmetic: str
+    preparation_seconds: float = 0.0
 
     def to_mapping(self) -> dict[str, Any]:
         """Plain values, without the model."""
@@ -112,6 +114,7 @@ class RunResult:
             "queries": self.queries,
             "seconds": self.seconds,
             "training_seconds": self.training_seconds,
+            "preparation_seconds": self.preparation_seconds,
             "triples_per_second": self.triples_per_second,
             "peak_rss_mb": self.peak_rss_mb,
             "stopped_by": self.stopped_by,
@@ -178,8 +181,9 @@ def run(
         identity["arithmetic"] = arithmetic_on(place).split()[0]  # digits differ between numba and torch
         if checkpoint is not None and checkpoint.exists():
             load_checkpoint(checkpoint, trainer, identity)
-        trainer.limits = within_time(trainer.limits, clock() - began)
         last_saved, save_seconds = clock(), 0.0
+        preparation = last_saved - began
+        trainer.limits = within_time(trainer.limits, preparation)
 
         def validate() -> float:
             return objective(metrics_of_rows(trainer.model, graph, sample), metric)
@@ -225,6 +229,7 @@ def run(
         peak_rss_mb=peak_rss_mb(),
         stopped_by=outcome.stopped_by,
         arithmetic=arithmetic_on(place),
+        preparation_seconds=preparation,
     )
 
 

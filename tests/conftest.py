@@ -29,8 +29,8 @@ def data_dir() -> Path:
 
 @pytest.fixture(scope="session")
 def ogb_layout() -> ModuleType:
-    """benchmarks/ogb_layout.py, which writes made-up graphs in OGB's files."""
-    path = Path(__file__).parents[1] / "benchmarks" / "ogb_layout.py"
+    """benchmarks/generators/ogb_layout.py, which writes made-up graphs in OGB's files."""
+    path = Path(__file__).parents[1] / "benchmarks" / "generators" / "ogb_layout.py"
     spec = importlib.util.spec_from_file_location("ogb_layout", path)
     assert spec is not None
     assert spec.loader is not None

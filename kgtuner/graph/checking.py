@@ -8,13 +8,14 @@ import numpy as np
 
 from kgtuner.errors import DataError
 from kgtuner.graph.audit import Finding, audit
-from kgtuner.graph.catalog import DATASETS, load_dataset, resolve_graph
+from kgtuner.graph.catalog import DATASETS, resolve_graph
 from kgtuner.graph.columns import Columns
 from kgtuner.graph.formats import Reading, read_path, without_suffix
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.graph.leak_policy import split_by_policy
 from kgtuner.graph.leaks import THRESHOLD
 from kgtuner.graph.name_trouble import doubtful_names
+from kgtuner.graph.ogb.layout import is_ogb_folder
 
 
 def check(
@@ -31,10 +32,10 @@ def check(
         ConfigError: if there is no such data set.
         DataError: if it cannot be read at all.
     """
-    if spec in DATASETS:
-        graph = load_dataset(spec)
-        return graph, (*audit(graph, threshold=threshold), *_names(graph))
     path = Path(spec).expanduser()
+    if spec in DATASETS or (path.is_dir() and is_ogb_folder(path)):
+        graph = resolve_graph(spec)
+        return graph, (*audit(graph, threshold=threshold), *_names(graph))
     if not path.exists():
         resolve_graph(spec)  # says what is wrong with the name
     notes: list[str] = []

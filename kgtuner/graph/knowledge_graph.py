@@ -336,9 +336,8 @@ class KnowledgeGraph:
         if unknown := set(splits) - set(SPLITS):
             raise DataError(f"unknown split {min(unknown)!r}: expected some of {', '.join(SPLITS)}")
         if chosen not in self._known_answers:
-            triples = [self.split(split) for split in chosen] or [np.empty((0, 3), dtype=np.int64)]
-            joined = triples[0] if len(triples) == 1 else np.concatenate(triples)
-            self._known_answers[chosen] = KnownAnswers.of(joined, self.n_entities, self.n_relations)
+            parts = [self.split(split) for split in chosen]
+            self._known_answers[chosen] = KnownAnswers.of_all(parts, self.n_entities, self.n_relations)
         return self._known_answers[chosen]
 
     @cached_property

@@ -7,6 +7,7 @@ so that 16 million triples take a few hundred megabytes and no Python object eac
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -35,7 +36,12 @@ class KnownAnswers:
 
     @classmethod
     def of(cls, triples: Triples, n_entities: int, n_relations: int) -> KnownAnswers:
-        """Index (n, 3) triples in both directions.
+        """Index (n, 3) triples in both directions."""
+        return cls.of_all([triples], n_entities, n_relations)
+
+    @classmethod
+    def of_all(cls, parts: Sequence[Triples], n_entities: int, n_relations: int) -> KnownAnswers:
+        """Index several (n, 3) arrays of triples together, without joining them first.
 
         Peak memory is about 60 bytes a triple: both directions are coded as one int64 each,
         (key * n_entities + answer), and sorted once in place.
@@ -46,16 +52,17 @@ class KnownAnswers:
                 f"a graph of {n_entities:,} entities and {n_relations:,} relations is too large to index: "
                 "entities * entities * 2 * relations must stay below 2**63"
             )
-        n = len(triples)
-        codes = np.empty(2 * n, dtype=np.int64)
-        for part, (query, answer, shift) in zip(
-            (codes[:n], codes[n:]), ((0, 2, 0), (2, 0, n_relations)), strict=True
-        ):
-            np.multiply(triples[:, query], directed, out=part)
-            part += triples[:, 1]
-            part += shift
-            part *= n_entities
-            part += triples[:, answer]
+        codes = np.empty(2 * sum(map(len, parts)), dtype=np.int64)
+        begin = 0
+        for triples in parts:
+            for query, answer, shift in ((0, 2, 0), (2, 0, n_relations)):
+                part = codes[begin : begin + len(triples)]
+                np.multiply(triples[:, query], directed, out=part)
+                part += triples[:, 1]
+                part += shift
+                part *= n_entities
+                part += triples[:, answer]
+                begin += len(triples)
         codes.sort()
         fresh = _changes(codes)
         if not fresh.all():

@@ -85,6 +85,7 @@ class TuningRun:
         self._watchers = Watchers(as_observers(observer))
         self.clock = clock
         self.default_of: Callable[[str], TrialConfig] = default_config  # of a model, for this graph
+        self.start_seconds = 0.0  # expected before the first step of a training on the full graph
         self.budget_seconds = settings.budget.seconds
         self.stage_seconds: dict[str, float] = {}
         self.peak_rss_mb = 0.0
@@ -248,7 +249,7 @@ class TuningRun:
             save_to=self.model_path(under_way.number) if under_way.keeps_model else None,
             checkpoint=under_way.checkpoint,
         )
-        under_way.submitted(self.elapsed)
+        under_way.submitted(self.elapsed, self.start_seconds)
         under_way.job = self.executor.submit(task, Resources(cpus=task.threads))
         self.under_way.append(under_way)
 

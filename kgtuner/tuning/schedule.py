@@ -14,6 +14,7 @@ FINAL_SHARE = 0.04  # of a budget, kept back for the test evaluation until it ca
 WORTH_A_TRIAL = 0.4  # of a trial's usual time; with less left a stage ends
 LEAST_EPOCHS = 2.0  # of a training of the first rung: order after less says little about order in the end
 LEAST_TRAININGS = 3  # of the first rung, however slow they are
+LONG_STARTS = 4.0  # times a long start, that a training takes at least: half of it is training then
 WORTH_STARTING = 8.0  # times `START_SECONDS`, that a first training on the full graph takes at least
 
 
@@ -74,9 +75,22 @@ class Schedule:
         held = rung * epochs_per_second / LEAST_EPOCHS
         if held >= self.rungs.trials:
             return self
-        trials = max(LEAST_TRAININGS, int(held))
+        trials = min(self.rungs.trials, max(LEAST_TRAININGS, int(held)))
         least = min(self.rungs.least_trials, trials)
         return replace(self, rungs=replace(self.rungs, trials=trials, least_trials=least))
+
+    def with_long_starts(self, start: float, end: float) -> Schedule:
+        """For a large graph: with an earlier end, and no more trainings in the first rung than have time for a start.
+
+        Args:
+            start: seconds of a training before its first step; after its last one it takes about as long.
+            end: seconds of the budget used when trainings must end, so that a long test evaluation fits.
+        """
+        shorter = replace(self, end=max(self.stage_one_end, min(self.end, end)))
+        rung = self.rungs.first_share * shorter.full_seconds
+        trials = min(self.rungs.trials, max(1, int(rung / (LONG_STARTS * start))))
+        least = min(self.rungs.least_trials, trials)
+        return replace(shorter, rungs=replace(self.rungs, trials=trials, least_trials=least))
 
     @property
     def full_seconds(self) -> float:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 
@@ -16,6 +17,7 @@ from kgtuner.search.asking import ask
 from kgtuner.search.proposals import Observations
 from kgtuner.search.samplers import SAMPLERS, ModelSampler
 from kgtuner.space.space import Space
+from kgtuner.tuning.events import Stage
 from kgtuner.tuning.raising import GraphSize
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.sampler_names import sampler_of
@@ -161,19 +163,34 @@ def trainings_end(run: TuningRun, graph: KnowledgeGraph) -> float | None:
     """
     if run.budget_seconds is None:
         return None
-    took = [_test_seconds(t, graph) for t in run.store.trials("full") if value_of(t) is not None]
-    if not took and graph.given:
-        small = [_test_seconds(t, graph) for t in run.store.trials("subgraph") if value_of(t) is not None]
-        took = [FARTHER * seconds for seconds in small]
-    kept_back = 3.0 * max(took) if took else FINAL_SHARE * run.budget_seconds
-    return run.budget_seconds - 1.0 - min(kept_back, MOST_FINAL_SHARE * run.budget_seconds)
+    judged = any(value_of(t) is not None for t in run.store.trials("full"))
+    return end_for_test(run, graph, "subgraph" if graph.given and not judged else "full")
+
+
+def end_for_test(run: TuningRun, graph: KnowledgeGraph, stage: Stage) -> float:
+    """The same, judged by the trials of one stage."""
+    budget = run.budget_seconds or 0.0
+    took = [_test_seconds(t, graph) for t in run.store.trials(stage) if value_of(t) is not None]
+    farther = FARTHER if stage == "subgraph" else 1.0
+    kept_back = 3.0 * farther * max(took) if took else FINAL_SHARE * budget
+    return budget - 1.0 - min(kept_back, MOST_FINAL_SHARE * budget)
+
+
+def expected_start(run: TuningRun, small: GraphSize, whole: GraphSize) -> float:
+    """Seconds of a training on the full graph before its first step, from what it took on the subgraph."""
+    took = [
+        t.user_attrs[RESULT].get("preparation_seconds", 0.0)
+        for t in run.store.trials("subgraph")
+        if value_of(t) is not None
+    ]
+    return float(np.median(took)) * whole.triples / max(1, small.triples) if took else 0.0
 
 
 def _test_seconds(trial: FrozenTrial, graph: KnowledgeGraph) -> float:
     """How long the test split takes if it goes as fast as the validation of a trial."""
     result = trial.user_attrs[RESULT]
-    ranked = max(1, result["valid"]["count"] // 2)
-    share = max(1.0, len(graph.test) / ranked)
+    ranked = result["valid"].get("count", 2 * len(graph.test)) / 2
+    share = max(1.0, len(graph.test) / max(1.0, ranked))
     seconds: float = share * result["valid_seconds"]
     return seconds
 

@@ -16,6 +16,7 @@ from kgtuner.defaults import default_for
 from kgtuner.domains import Choices
 from kgtuner.errors import DataError, RunError
 from kgtuner.execution.storage import RESULT, value_of
+from kgtuner.experiment import QUICK_START
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.space.loading import load_space, named_parameters
 from kgtuner.space.space import Space
@@ -27,7 +28,14 @@ from kgtuner.tuning.raising import FREE_SHARE
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.stage_one import stage_one
 from kgtuner.tuning.stage_two import launch_default, stage_two
-from kgtuner.tuning.trials import schedule_of, size_of, study_of, trainings_end
+from kgtuner.tuning.trials import (
+    end_for_test,
+    expected_start,
+    schedule_of,
+    size_of,
+    study_of,
+    trainings_end,
+)
 from kgtuner.tuning.under_way import StagePlan
 
 
@@ -55,6 +63,9 @@ def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
         )
         stage_one(run, plan, schedule, space, subgraph, size_of(graph))
         trials = None if trials is None or first is None else trials - first
+        run.start_seconds = expected_start(run, size_of(subgraph), size_of(graph))
+        if schedule is not None and run.start_seconds >= QUICK_START:
+            schedule = schedule.with_long_starts(run.start_seconds, end_for_test(run, graph, "subgraph"))
     else:
         space = _with_sizes(space, settings.models, named_parameters(settings.space))
         space = _without_too_many_negatives(space, graph.n_entities, named_parameters(settings.space))

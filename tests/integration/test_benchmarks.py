@@ -229,10 +229,9 @@ def test_make_bench_runs_every_script_and_makes_the_page_last() -> None:
     assert named[-1] == "benchmarks/performance.py"
 
 
-def test_the_page_is_up_to_date_with_the_results() -> None:
-    ended = subprocess.run(
-        [sys.executable, str(FOLDER / "performance.py"), "--check"], capture_output=True, text=True
-    )
+@pytest.mark.parametrize("script", ["performance.py", "scale_page.py"])
+def test_the_page_is_up_to_date_with_the_results(script: str) -> None:
+    ended = subprocess.run([sys.executable, str(FOLDER / script), "--check"], capture_output=True, text=True)
     assert ended.returncode == 0, ended.stdout + "run python benchmarks/performance.py"
 
 

@@ -11,6 +11,9 @@ from typing import Any
 
 import pytest
 
+from kgtuner.api.training import train
+from kgtuner.config import TrialConfig
+
 
 def kgtuner(*arguments: str, cache: Path) -> dict[str, Any]:
     """What a command says with --json; standard input is closed, so a prompt would be an error."""
@@ -86,3 +89,20 @@ def test_training_a_mode_that_makes_no_sense_is_refused(ogb_folders: dict[str, P
     assert (
         "training.mode one_vs_all does not suit ogbl_biokg: its triples are ranked among given" in done.stderr
     )
+
+
+PUBLISHED = sorted((Path(__file__).parents[2] / "configs").glob("ogbl-*/*.yaml"))
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("path", PUBLISHED, ids=lambda path: f"{path.parent.name}-{path.stem}")
+def test_published_configurations_start(
+    path: Path, ogb_folders: dict[str, Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("KGTUNER_CACHE", str(tmp_path))
+    config = TrialConfig.load(path)
+    assert config.training.mode == "negative_sampling"
+    started = config.updated({"training.batch_size": 32}).limited(max_steps=3, validate_every=3)
+    result = train(str(ogb_folders[path.parent.name]), started)
+    assert result.report["steps"] == 3
+    assert 0 < result.report["valid"]["mrr"] < 1

@@ -583,3 +583,11 @@ def test_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         ConfigError, match="'cuda:0' was asked for, but this machine has no usable CUDA device"
     ):
         pick_device("cuda:0")
+
+
+def test_a_long_preparation_counts_before_and_after_a_training_and_leaves_a_quarter() -> None:
+    limits = experiment.Limits(100, 10, max_seconds=100.0)
+    assert experiment.within_time(limits, 1.9) == limits
+    assert experiment.within_time(limits, 20.0).max_seconds == 60.0
+    assert experiment.within_time(limits, 90.0).max_seconds == 25.0
+    assert experiment.within_time(experiment.Limits(100, 10), 90.0).max_seconds is None

@@ -287,3 +287,20 @@ def test_bad_card_is_refused_with_the_key(old: str, new: str, message: str, toy:
 def test_cache_is_the_users_cache_folder_when_nothing_else_is_said(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("KGTUNER_CACHE")
     assert catalog.cache_folder().name == "kgtuner"
+
+
+def test_an_ogb_folder_is_found_by_ogbs_own_name_for_it_and_its_counts_are_checked(
+    toy: Path, tmp_path: Path, ogb_folders: dict[str, Path]
+) -> None:
+    card = CARD.replace("name: toy", "name: ogbl-wikikg2") + "reader: ogb\n"
+    toy.write_text(card.replace("entities: 3", "entities: 150"))
+    shared = tmp_path / "shared" / "ogbl_wikikg2"
+    shutil.copytree(ogb_folders["ogbl-wikikg2"], shared)
+    assert find_dataset(dataset_card("toy")) == shared
+    with pytest.raises(
+        DataError, match=r"is not the ogbl-wikikg2 its card describes: it has 12 relations instead"
+    ):
+        load_dataset("toy")
+    whole = "{entities: 150, relations: 12, train: 1200, valid: 60, test: 80}"
+    toy.write_text(card.replace("{entities: 3, relations: 1, train: 3, valid: 1, test: 1}", whole))
+    assert load_dataset("toy").given["test"].count == 50

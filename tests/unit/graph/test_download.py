@@ -18,7 +18,7 @@ import pytest
 
 from kgtuner.errors import DataError
 from kgtuner.graph import download
-from kgtuner.graph.download import Source, fetch, unpack
+from kgtuner.graph.download import Source, fetch, fetch_folder, unpack, unpack_folder
 
 FILES = {"train.txt": b"a\tr\tb\r\nb\tr\tc\r\n", "valid.txt": b"a\tr\tc\n", "test.txt": b"c\tr\ta"}
 CONVERTED = {"train.txt": b"a\tr\tb\nb\tr\tc\n", "valid.txt": b"a\tr\tc\n", "test.txt": b"c\tr\ta\n"}
@@ -322,3 +322,37 @@ def test_bar_is_drawn_on_request_only(
     out, err = capfd.readouterr()
     assert out == ""
     assert "100%" in err
+
+
+def zipped(path: Path, members: dict[str, bytes]) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        for name, content in members.items():
+            archive.writestr(name, content)
+    return path
+
+
+def test_a_zip_of_one_folder_becomes_that_folder(site: Path, address: str, tmp_path: Path) -> None:
+    zipped(site / "set.zip", {"set/": b"", "set/a.txt": b"1", "set/split/time/train.pt": b"2"})
+    target = tmp_path / "cache" / "ogbl_set"
+    fetch_folder("set", Source(archive=f"{address}/set.zip"), target, max_bytes=MAX_BYTES)
+    assert (target / "a.txt").read_bytes() == b"1"
+    assert (target / "split" / "time" / "train.pt").read_bytes() == b"2"
+    assert [path.name for path in target.parent.iterdir()] == ["ogbl_set"]
+
+
+@pytest.mark.parametrize(
+    ("members", "message"),
+    [
+        ({"set/a": b"1", "other/b": b"2"}, "has other and set at its top, expected one folder"),
+        ({"set/../../b": b"2"}, "would be written outside of its folder"),
+        ({"/etc/passwd": b"2"}, "would be written outside of its folder"),
+        ({"set/a": bytes(MAX_BYTES + 1)}, "unpacks to more than 100,000 bytes; refused as a bomb"),
+    ],
+)
+def test_a_hostile_zip_of_a_folder_is_refused_and_leaves_nothing(
+    members: dict[str, bytes], message: str, tmp_path: Path
+) -> None:
+    packed = zipped(tmp_path / "set.zip", members)
+    with pytest.raises(DataError, match=message):
+        unpack_folder(packed, tmp_path / "out", max_bytes=MAX_BYTES, origin="set.zip")
+    assert not (tmp_path.parent / "b").exists()

@@ -95,3 +95,19 @@ def test_a_rest_that_is_not_worth_another_trial_goes_to_the_last_one() -> None:
     assert worth_another(4.0, 10.0)
     assert not worth_another(3.9, 10.0)
     assert not worth_another(1.4, 1.0)  # too short for any training
+
+
+def test_long_starts_leave_room_for_fewer_trainings_and_none_is_left_without_its_turn() -> None:
+    schedule = Schedule.of(1800.0, 0.5, two_stages=True)
+    assert schedule.with_long_starts(5.0, 1800.0) == schedule  # 345 s hold 17 trainings of four starts each
+    fewer = schedule.with_long_starts(30.0, 1800.0)
+    assert fewer.rungs.trials == 2  # 345 s hold two of 120 s
+    assert fewer.full_slot == pytest.approx(0.4 * fewer.full_seconds / 2)
+    assert schedule.with_long_starts(500.0, 1800.0).rungs.trials == 1
+    assert fewer.at_speed(1e-9).rungs.trials == 2  # however slow they are, no more than that
+
+
+def test_a_long_test_evaluation_ends_trainings_earlier_but_not_before_stage_one_does() -> None:
+    schedule = Schedule.of(1800.0, 0.5, two_stages=True)
+    assert schedule.with_long_starts(1.0, 1300.0).end == 1300.0
+    assert schedule.with_long_starts(1.0, 10.0).end == schedule.stage_one_end

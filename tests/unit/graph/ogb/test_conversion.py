@@ -17,6 +17,7 @@ import torch
 from kgtuner.errors import DataError
 from kgtuner.evaluation.given_negatives import without_look_for_newer_version
 from kgtuner.graph.catalog import resolve_graph
+from kgtuner.graph.checking import check
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.graph.ogb import conversion
 from kgtuner.graph.ogb.conversion import load_ogb
@@ -203,3 +204,9 @@ def test_a_saved_graph_keeps_types_and_given_answers_and_shares_their_files(
         assert (again.given[split].tails == graph.given[split].tails).all()
     other = KnowledgeGraph("b", graph.entities, graph.relations, *map(graph.split, SPLITS))
     assert other.fingerprint != graph.fingerprint
+
+
+def test_an_ogb_folder_can_be_checked(ogb_folders: dict[str, Path]) -> None:
+    graph, findings = check(str(ogb_folders["ogbl-biokg"]))
+    assert graph.types is not None
+    assert {finding.kind for finding in findings} >= {"self_loops"}

@@ -1,6 +1,6 @@
 """Write a made-up knowledge graph of any size in the files that `ogb.linkproppred` reads.
 
-    python benchmarks/ogb_layout.py --like ogbl-wikikg2 --share 0.0625 --output /tmp/ogb
+    python benchmarks/generators/ogb_layout.py --like ogbl-wikikg2 --share 0.0625 --output /tmp/ogb
 
 Both layouts are those of ogb 1.3.6, read from its source: `raw/` with its edges, `mapping/` with the names behind
 the ids, `split/<type>/` with train, valid and test as `torch.save` writes dicts of numpy arrays, and given false
