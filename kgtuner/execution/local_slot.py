@@ -14,6 +14,10 @@ from multiprocessing.process import BaseProcess
 from kgtuner.execution.executor import Job
 
 
+METHOD = "spawn"
+"""A forked process would have our threads' locks and open files; benchmarks fork where they start thousands."""
+
+
 class Slot:
     """A slot of `Local`; the process in it may be replaced, the slot stays.
 
@@ -46,7 +50,7 @@ class Slot:
 
     def start(self, serve: Callable[[Connection, int], None], now: float) -> None:
         """Start the process; importing torch there takes a second or two."""
-        context = multiprocessing.get_context("spawn")
+        context = multiprocessing.get_context(METHOD)
         self.connection, theirs = context.Pipe()
         self.process = context.Process(
             target=serve, args=(theirs, os.getpid()), daemon=True, name=f"kgtuner-worker-{self.number}"
