@@ -39,7 +39,6 @@ sys.path.insert(0, str(Path(__file__).parents[1]))
 import kgtuner as kt
 import kgtuner.api.tuning
 from benchmarks import record
-from benchmarks.faulty.forked import KINDS as FAULTS
 from benchmarks.faulty.forked import Faulty, start_by_forking
 from kgtuner.errors import KGTunerError
 from kgtuner.execution import storage
@@ -67,7 +66,9 @@ parameters: {model.dimension: 16, negatives.num_negatives: 32, optimizer.learnin
 def ring(n: int = 120) -> kt.KnowledgeGraph:
     """Entities on a ring, linked by two fixed distances."""
     entity = np.arange(n)
-    parts = [np.column_stack([entity, np.full(n, r), (entity + step) % n]) for r, step in enumerate((1, -1, 3))]
+    parts = [
+        np.column_stack([entity, np.full(n, r), (entity + step) % n]) for r, step in enumerate((1, -1, 3))
+    ]
     return kt.KnowledgeGraph.from_arrays(np.concatenate(parts), name="ring", seed=0)
 
 
@@ -110,8 +111,21 @@ class Bench:
             else:
                 space = folder.parent / "space.yaml"
                 space.write_text(SPACE)
-                options: dict[str, Any] = {"model": "distmult", "trials": TRIALS, "max_steps": 6, "space": space}
-                kt.tune(self.graph, output=folder, executor=executor(), storage=url, two_stages=False, algorithm="random", **options)
+                options: dict[str, Any] = {
+                    "model": "distmult",
+                    "trials": TRIALS,
+                    "max_steps": 6,
+                    "space": space,
+                }
+                kt.tune(
+                    self.graph,
+                    output=folder,
+                    executor=executor(),
+                    storage=url,
+                    two_stages=False,
+                    algorithm="random",
+                    **options,
+                )
             code = 0
         except KGTunerError as error:
             print(f"{type(error).__name__}: {error}", flush=True)
@@ -285,7 +299,9 @@ def disk(bench: Bench) -> None:
         bench.counts["disk"] += 1
         bench.counts[f"disk: exit code {code}"] += 1
         if code not in (0, 4):
-            bench.trouble("errors that are not one sentence", folder, folder.with_suffix(".out").read_text()[-500:])
+            bench.trouble(
+                "errors that are not one sentence", folder, folder.with_suffix(".out").read_text()[-500:]
+            )
         bench.check(pid, folder)
         bench.finish(folder, two)
 
@@ -399,7 +415,9 @@ MUST_BE_NONE = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--quick", action="store_true", help="one case of the cheap kinds, nothing is kept")
     parser.add_argument("--kinds", nargs="*", choices=[*CASES, "ray"], default=list(CASES))
     parser.add_argument("--minutes", type=float, default=1e9, help="stop after so long")

@@ -29,7 +29,9 @@ class Postgres:
             raise SystemExit("PostgreSQL is missing: apt-get install postgresql")
         self._bin = folder
         self.folder = Path(tempfile.mkdtemp(prefix="kgtuner-postgres-"))
-        self._as = ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"] if os.getuid() == 0 else []
+        self._as = (
+            ["setpriv", f"--reuid={USER}", f"--regid={USER}", "--clear-groups"] if os.getuid() == 0 else []
+        )
         if self._as:
             shutil.chown(self.folder, USER, USER)
         with socket.socket() as free:
@@ -51,7 +53,9 @@ class Postgres:
         options = ["-p", str(self.port), "-k", str(self.folder), "-c", "listen_addresses=127.0.0.1"]
         command = [*self._as, str(self._bin / "postgres"), "-D", str(self.folder / "data"), *options]
         with open(self.folder / "log", "ab") as log:
-            self.process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, cwd=self.folder)
+            self.process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, cwd=self.folder
+            )
         until = time.monotonic() + 60
         while True:
             try:
