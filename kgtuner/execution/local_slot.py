@@ -10,8 +10,12 @@ from contextlib import contextmanager, suppress
 from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
+from typing import Any
 
 from kgtuner.execution.executor import Job
+
+METHOD = "spawn"
+"""A forked process would have our threads' locks and open files; benchmarks fork where they start thousands."""
 
 
 class Slot:
@@ -46,7 +50,7 @@ class Slot:
 
     def start(self, serve: Callable[[Connection, int], None], now: float) -> None:
         """Start the process; importing torch there takes a second or two."""
-        context = multiprocessing.get_context("spawn")
+        context: Any = multiprocessing.get_context(METHOD)
         self.connection, theirs = context.Pipe()
         self.process = context.Process(
             target=serve, args=(theirs, os.getpid()), daemon=True, name=f"kgtuner-worker-{self.number}"

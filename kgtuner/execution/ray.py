@@ -84,6 +84,7 @@ class Ray(Executor):
         if find_spec("ray") is None:
             raise ConfigError("the executor ray needs an extra: pip install 'kgtuner[ray]'")
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")  # else a FutureWarning about it
+        os.environ.setdefault("RAY_worker_niceness", "0")  # 15 as Ray has it starves beside any other work
         import ray
 
         if ray.is_initialized():

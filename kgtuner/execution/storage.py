@@ -11,12 +11,13 @@ import sqlite3
 import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
 
 import optuna
+from optuna.exceptions import UpdateFinishedTrialError
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy import event, text
@@ -184,15 +185,17 @@ def _may_pass(error: BaseException) -> bool:
 
 def finish(study: Study, trial: Trial, value: float, result: Mapping[str, Any]) -> None:
     """Keep what a trial measured. Made twice it does no harm."""
-    trial.set_user_attr(RESULT, dict(result))
-    study.tell(trial, value, skip_if_finished=True)
+    with suppress(UpdateFinishedTrialError):
+        trial.set_user_attr(RESULT, dict(result))
+        study.tell(trial, value, skip_if_finished=True)
 
 
 def fail(study: Study, trial: Trial, reason: str, message: str) -> None:
     """Keep why a trial has no value. Made twice it does no harm."""
-    trial.set_user_attr(REASON, reason)
-    trial.set_user_attr("message", message)
-    study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
+    with suppress(UpdateFinishedTrialError):
+        trial.set_user_attr(REASON, reason)
+        trial.set_user_attr("message", message)
+        study.tell(trial, state=TrialState.FAIL, skip_if_finished=True)
 
 
 def requeue_interrupted(study: Study, but: Collection[int] = ()) -> int:

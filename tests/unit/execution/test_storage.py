@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import sqlite3
 from pathlib import Path
+from typing import Any
 
+import optuna
+import pytest
 from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
 
-from kgtuner.execution.storage import TrialStore
+from kgtuner.errors import ConfigError, RunError
+from kgtuner.execution.storage import PATIENCE, TrialStore, finish, patiently, postgres_url, storage_errors
 
 
 def test_a_finished_trial_survives_a_power_cut(tmp_path: Path) -> None:
@@ -15,3 +21,93 @@ def test_a_finished_trial_survives_a_power_cut(tmp_path: Path) -> None:
         assert connection.execute(text("PRAGMA journal_mode")).scalar() == "wal"
         assert connection.execute(text("PRAGMA synchronous")).scalar() == 2  # FULL: each commit is on disk
     store.close()
+
+
+def test_keeping_a_result_twice_is_keeping_it_once(tmp_path: Path) -> None:
+    store = TrialStore(tmp_path / "study.sqlite")
+    study = store.study("full", optuna.samplers.RandomSampler(seed=0))
+    trial = study.ask()
+    finish(study, trial, 0.5, {"steps": 1})
+    finish(study, trial, 0.5, {"steps": 1})  # the connection broke after the first was kept
+    assert [t.value for t in store.trials("full")] == [0.5]
+    store.close()
+
+
+class Broken:
+    """Raises so many times before it answers."""
+
+    def __init__(self, times: int, told: str) -> None:
+        self.left, self.told, self.slept = times, told, 0.0
+
+    def __call__(self) -> str:
+        if self.left:
+            self.left -= 1
+            raise OperationalError("SELECT 1", {}, sqlite3.OperationalError(self.told))
+        return "answer"
+
+    def sleep(self, seconds: float) -> None:
+        self.slept += seconds
+
+    def clock(self) -> float:
+        return self.slept
+
+
+def test_a_database_that_is_locked_or_away_is_asked_again() -> None:
+    broken = Broken(5, "database is locked")
+    assert patiently(broken, clock=broken.clock, sleep=broken.sleep) == "answer"
+    assert broken.slept == 5.0
+
+
+def test_a_database_that_stays_away_is_given_up_and_told_in_one_sentence() -> None:
+    broken = Broken(1_000, "could not connect to server: Connection refused")
+    with (
+        pytest.raises(RunError, match="cannot use postgresql://h/d: .*Connection refused"),
+        storage_errors("postgresql://h/d"),
+    ):
+        patiently(broken, clock=broken.clock, sleep=broken.sleep)
+    assert broken.slept == pytest.approx(PATIENCE)
+
+
+@pytest.mark.parametrize("told", ["database or disk is full", "database disk image is malformed"])
+def test_what_does_not_pass_is_not_waited_for(told: str) -> None:
+    broken = Broken(1, told)
+    with pytest.raises(OperationalError):
+        patiently(broken, clock=broken.clock, sleep=broken.sleep)
+    assert broken.slept == 0.0
+
+
+@pytest.mark.parametrize(
+    "given",
+    ["mysql://host/d", "postgresql://host", "sqlite:///x", "nonsense", "", "postgresql://h:port/d", "a\0b"],
+)
+def test_what_is_no_database_of_postgresql_is_refused(given: str) -> None:
+    with pytest.raises(ConfigError, match="must be the URL of a PostgreSQL database"):
+        postgres_url(given)
+
+
+def test_a_password_is_refused_and_not_repeated() -> None:
+    with pytest.raises(ConfigError, match="must not hold a password") as caught:
+        postgres_url("postgresql://me:secret@host/d")
+    assert "secret" not in str(caught.value)
+
+
+@pytest.fixture
+def garbage() -> Any:
+    """A server that answers every connection with the same nonsense."""
+    import socketserver
+    import threading
+
+    class Nonsense(socketserver.BaseRequestHandler):
+        def handle(self) -> None:
+            self.request.sendall(b"\xff\x00nonsense<script>" * 100)
+
+    with socketserver.ThreadingTCPServer(("127.0.0.1", 0), Nonsense) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        yield server.server_address[1]
+        server.shutdown()
+
+
+def test_a_server_that_answers_garbage_is_one_sentence(garbage: int) -> None:
+    pytest.importorskip("psycopg", reason="needs kgtuner[postgres]")
+    with pytest.raises(RunError, match=r"^cannot use postgresql://127.0.0.1:\d+/d: [^\n]+$"):
+        TrialStore(f"postgresql://127.0.0.1:{garbage}/d", "mark")
