@@ -1,6 +1,7 @@
 """Is the two-stage search worth its budget? Against random search and the default configuration, same clock.
 
     python benchmarks/tuning_vs_random.py --graph world --budget 60s --seeds 0 1 2
+    python benchmarks/tuning_vs_random.py --graph codex-s --budget 20m --seeds 0 1 2 --arms toss grash racing tpe
 
 Every arm has the same wall-clock budget and the same number of threads. All tuned arms train the default
 configuration first, inside their budget, and return it when nothing better was found: `found` says whether
@@ -32,13 +33,29 @@ ARMS: dict[str, dict[str, Any]] = {
     },
 }
 
+RIVALS: dict[str, dict[str, Any]] = {
+    **{name: {"algorithm": name, "try_default": False} for name in ("toss", "grash", "autone", "racing")},
+    **{
+        name: {"algorithm": name, "two_stages": False, "space": "full", "try_default": False}
+        for name in ("tpe", "gp", "rf_ei", "rf_bore", "smac", "evolution", "grid")
+    },
+    "two_stage_without_default": {"try_default": False},
+}
+"""Further arms, made when they are named by --arms: whole strategies, and samplers on the full graph alone."""
+
 
 def tuned(graph: str, budget: str, seed: int, model: str, arm: str) -> dict[str, Any]:
     """One tuning run; its folder is thrown away."""
     folder = Path(tempfile.mkdtemp())
     try:
         result = kt.tune(
-            graph, model=model, budget=budget, seed=seed, threads=1, output=folder / "run", **ARMS[arm]
+            graph,
+            model=model,
+            budget=budget,
+            seed=seed,
+            threads=1,
+            output=folder / "run",
+            **(ARMS | RIVALS)[arm],
         )
         assert result.test is not None
         return {
@@ -74,7 +91,7 @@ def main() -> None:
     parser.add_argument("--model", default="complex")
     parser.add_argument("--budget", default="2m")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    parser.add_argument("--arms", nargs="+", default=["default", *ARMS])
+    parser.add_argument("--arms", nargs="+", default=["default", *ARMS], choices=["default", *ARMS, *RIVALS])
     parser.add_argument("--quick", action="store_true", help="one seed of ten seconds, nothing kept")
     options = parser.parse_args()
     if options.quick:

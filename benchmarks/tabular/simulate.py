@@ -36,7 +36,7 @@ BUDGETS = (3.0, 10.0, 30.0)
 """Whole trainings. A strategy that plans with its budget is run for each of them."""
 LEAST_ROWS = 20
 """Configurations below which a table says nothing about a search."""
-TREES = 50
+TREES = 25
 """In the forests of a replay; 200 in a real search."""
 
 Search = Callable[[Problem], Asking]

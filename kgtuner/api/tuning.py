@@ -22,6 +22,7 @@ from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import MODELS
 from kgtuner.registry import lookup, unknown
 from kgtuner.report.display import observers_or_lines
+from kgtuner.search.samplers import SAMPLERS
 from kgtuner.search.strategies import STRATEGIES
 from kgtuner.space.loading import PRESETS, load_space
 from kgtuner.tracking.events_file import EventsFile
@@ -33,6 +34,7 @@ from kgtuner.tuning.loading import load_tuned
 from kgtuner.tuning.problems import problems
 from kgtuner.tuning.result import TuneResult
 from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
+from kgtuner.tuning.sampler_names import sampler_of
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.types import Clock
 
@@ -186,14 +188,25 @@ def _check(settings: TuneSettings) -> None:
     for name in settings.models:
         lookup("model", name, MODELS)
     lookup("algorithm", settings.algorithm, ALGORITHMS)
-    if settings.algorithm in STRATEGIES and settings.budget.trials is not None:
-        raise ConfigError(
-            f"{settings.algorithm} spends a budget in time or in full trainings, got a number of trials"
-        )
+    if settings.algorithm in STRATEGIES:
+        _check_strategy(settings)
+    SAMPLERS[sampler_of(settings.algorithm)]()  # refuses when the package it needs is not installed
     if settings.metric not in METRICS:
         raise ConfigError(unknown("metric", settings.metric, METRICS))
     pick_device(settings.device)
     load_space(settings.space, settings.models)
+
+
+def _check_strategy(settings: TuneSettings) -> None:
+    """A whole strategy decides on stages and subgraphs itself, and counts in time."""
+    name, usual = settings.algorithm, TuneSettings(models=settings.models, budget=settings.budget)
+    if settings.budget.trials is not None:
+        raise ConfigError(f"{name} spends a budget in time or in full trainings, got a number of trials")
+    for setting in ("two_stages", "stage_one_share", "subgraph_ratio"):
+        if getattr(settings, setting) != getattr(usual, setting):
+            raise ConfigError(
+                f"{name} has stages and subgraphs of its own: leave out {setting}, or choose another algorithm"
+            )
 
 
 def _tuning_record(settings: TuneSettings, graph: KnowledgeGraph) -> dict[str, Any]:

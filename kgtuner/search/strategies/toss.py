@@ -23,13 +23,12 @@ def toss(problem: Problem) -> Asking:
     Source: "Efficient Hyper-parameter Search for Knowledge Graph Embedding" (ACL 2022), algorithm 2.
     """
     proposer = SAMPLERS["rf_bore"](problem.space, seed=problem.seed, **problem.options)  # type: ignore[arg-type]
-    subgraph = problem.subgraphs[-1]
     small, full, spent = nothing(problem.space), nothing(problem.space), 0.0
-    while spent < problem.budget / 2:
+    while problem.subgraphs and spent < problem.budget / 2:
         row = problem.next(proposer, small, len(small))
         if row is None:
             break
-        answer = yield Request(row, subgraph.name)
+        answer = yield Request(row, problem.subgraphs[-1].name)
         small += observed(row, answer.value, group=1)
         spent += answer.cost
     best_first = np.argsort(-np.nan_to_num(small.values, nan=-np.inf), kind="stable")

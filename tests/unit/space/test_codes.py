@@ -96,3 +96,23 @@ def test_ten_thousand_configurations_take_a_fraction_of_a_second() -> None:
         work()
         seconds.append(time.perf_counter() - started)
     assert max(seconds) < 0.1, seconds
+
+
+def test_inside_asks_for_values_that_are_proposed_now_and_not_for_absent_ones() -> None:
+    legal = Space(
+        [
+            Parameter("loss", Choices(("ranking", "entropy"))),
+            Parameter("margin", Float(1.0, 24.0), Condition({"loss": ("ranking",)})),
+            Parameter("batch", Choices((64, 128, 256), ordered=True)),
+        ]
+    )
+    rows = legal.codes.rows(
+        [
+            {"loss": "ranking", "margin": 3.0, "batch": 64},
+            {"loss": "ranking", "margin": 9.0, "batch": 64},
+            {"loss": "entropy", "batch": 256},
+            {"loss": "entropy", "batch": 64},
+        ]
+    )
+    narrowed = legal.narrowed({"margin": {"low": 2, "high": 5}, "batch": [64, 128]})
+    assert narrowed.codes.inside(rows).tolist() == [True, False, False, True]

@@ -205,6 +205,14 @@ def test_a_strategy_refuses_a_number_of_trials(tmp_path: Path) -> None:
         kt.tune("world", algorithm="toss", trials=5, output=tmp_path / "run")
 
 
+def test_a_strategy_refuses_stages_that_are_not_its_own(tmp_path: Path) -> None:
+    for setting in ({"two_stages": False}, {"stage_one_share": 0.3}, {"subgraph_ratio": 0.4}):
+        with pytest.raises(
+            ConfigError, match=f"has stages and subgraphs of its own: leave out {next(iter(setting))}"
+        ):
+            kt.tune("world", algorithm="racing", budget="30s", output=tmp_path / "run", **setting)  # type: ignore[arg-type]
+
+
 def test_each_algorithm_has_a_space_of_its_own_by_default() -> None:
     assert default_space("toss") == "reduced"
     assert {default_space(name) for name in ("kgtuner", "rf_bore", "random")} == {"broad"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
 from functools import partial
@@ -61,6 +62,13 @@ def test_every_strategy_ends_and_trains_on_the_full_graph_no_configuration_twice
     assert any(request.fidelity == FULL for request in requests)
     keys = [(request.fidelity, request.row.tobytes(), request.share) for request in requests]
     assert len(set(keys)) == len(keys)
+
+
+@pytest.mark.parametrize("name", STRATEGIES)
+def test_a_graph_without_a_subgraph_is_searched_too(name: str) -> None:
+    alone = dataclasses.replace(problem(4.0), fidelities=[Fidelity(FULL, 1.0, (2.0,))])
+    requests = carried_out(STRATEGIES[name].search(alone))
+    assert {request.fidelity for request in requests} == {FULL}
 
 
 def test_failures_everywhere_end_a_search_too() -> None:
