@@ -10,6 +10,10 @@ from kgtuner.losses.base import Answers, Loss, ScoreGradient, masked_sum, weight
 from kgtuner.losses.binary_cross_entropy import smoothing
 
 
+MASKED = -1e30
+"""The score of a candidate that is none: no other is as low, and its exponential is 0."""
+
+
 class CrossEntropy(Loss):
     """-log of the softmax probability of the right answer among its candidates.
 
@@ -34,7 +38,7 @@ class CrossEntropy(Loss):
         self.reduction = reduction
 
     def sampled(self, positive: Tensor, negative: Tensor, valid: Tensor | None, weights: Tensor) -> Tensor:
-        seen = negative if valid is None else negative.masked_fill(~valid, -1e30)
+        seen = negative if valid is None else negative.masked_fill(~valid, MASKED)
         losses = torch.cat([positive[:, None], seen], 1).logsumexp(1)
         losses = losses - (1 - self.label_smoothing) * positive
         if self.label_smoothing:
@@ -45,8 +49,10 @@ class CrossEntropy(Loss):
     def sampled_gradient(
         self, positive: Tensor, negative: Tensor, valid: Tensor | None, weights: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
-        if self.label_smoothing or valid is not None:
+        if self.label_smoothing:
             return super().sampled_gradient(positive, negative, valid, weights)
+        if valid is not None:
+            negative = negative.masked_fill(~valid, MASKED)  # a share of 0, and so a gradient of 0
         top = torch.maximum(positive, negative.amax(1))
         shares = negative.sub(top[:, None]).exp_()
         own = (positive - top).exp_()
