@@ -101,7 +101,7 @@ class Bench:
         try:
             os.setsid()
             null = os.open(os.devnull, os.O_RDWR)
-            out = os.open(folder.with_suffix(".out"), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+            out = os.open(said_by(folder), os.O_WRONLY | os.O_CREAT | os.O_APPEND)
             os.dup2(null, 0), os.dup2(out, 1), os.dup2(out, 2)
             signal.signal(signal.SIGINT, signal.default_int_handler)
             kgtuner.api.tuning.report_at_end = lambda path: None  # a page for people, seconds to make
@@ -144,7 +144,7 @@ class Bench:
             if done:
                 return os.waitstatus_to_exitcode(status)
             time.sleep(0.02)
-        self.trouble("sittings that hung", folder, folder.with_suffix(".out").read_text()[-500:])
+        self.trouble("sittings that hung", folder, said_by(folder).read_text()[-500:])
         self.kill(pid)
         return None
 
@@ -182,7 +182,7 @@ class Bench:
         self.counts["runs"] += 1
         try:
             if code != 0:
-                raise RuntimeError(f"exit code {code}: {folder.with_suffix('.out').read_text()[-600:]}")
+                raise RuntimeError(f"exit code {code}: {said_by(folder).read_text()[-600:]}")
             result = kt.load_run(folder)
             ended = result.trials["state"].isin(["complete", "stopped", "failed"]).sum()
             if result.stopped_by != "trials" or ended != TRIALS or result.test is None:
@@ -195,9 +195,15 @@ class Bench:
             self.trouble("runs that could not be resumed", folder, str(error))
         else:
             shutil.rmtree(folder.parent, ignore_errors=True)
+            said_by(folder).unlink(missing_ok=True)
 
     def folder(self) -> Path:
         return Path(tempfile.mkdtemp(prefix="kgtuner-faults-")) / "run"
+
+
+def said_by(folder: Path) -> Path:
+    """What a sitting printed; not on the disk that may be full."""
+    return Path(tempfile.gettempdir()) / f"{folder.parents[0].name}-{folder.parents[1].name}.out"
 
 
 def in_session(session: int) -> list[psutil.Process]:
@@ -299,9 +305,7 @@ def disk(bench: Bench) -> None:
         bench.counts["disk"] += 1
         bench.counts[f"disk: exit code {code}"] += 1
         if code not in (0, 4):
-            bench.trouble(
-                "errors that are not one sentence", folder, folder.with_suffix(".out").read_text()[-500:]
-            )
+            bench.trouble("errors that are not one sentence", folder, said_by(folder).read_text()[-500:])
         bench.check(pid, folder)
         bench.finish(folder, two)
 
@@ -351,7 +355,7 @@ def locked(bench: Bench) -> None:
         connection.close()
     code = bench.end(pid, folder)
     if code not in (0, None):
-        bench.trouble("runs ended by a lock", folder, folder.with_suffix(".out").read_text()[-500:])
+        bench.trouble("runs ended by a lock", folder, said_by(folder).read_text()[-500:])
     bench.check(pid, folder)
     bench.finish(folder, two)
 
@@ -376,9 +380,7 @@ def with_postgres(bench: Bench, *, comes_back: bool) -> None:
         if not comes_back:
             code = bench.end(pid, folder)
             if code not in (0, 4):
-                bench.trouble(
-                    "errors that are not one sentence", folder, folder.with_suffix(".out").read_text()[-500:]
-                )
+                bench.trouble("errors that are not one sentence", folder, said_by(folder).read_text()[-500:])
             bench.counts[f"postgres gone: exit code {code}"] += 1
         else:
             time.sleep(1 + 2 * bench.random.random())
@@ -386,7 +388,7 @@ def with_postgres(bench: Bench, *, comes_back: bool) -> None:
         if comes_back:
             code = bench.end(pid, folder)
             if code != 0:
-                bench.trouble("runs ended by a lock", folder, folder.with_suffix(".out").read_text()[-500:])
+                bench.trouble("runs ended by a lock", folder, said_by(folder).read_text()[-500:])
         bench.counts["postgres" if comes_back else "postgres gone"] += 1
         bench.check(pid, folder)
         bench.finish(folder, two, url=server.url)

@@ -12,6 +12,7 @@ import time
 import zlib
 from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import contextmanager, suppress
+from functools import wraps
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, TypeVar
@@ -75,7 +76,7 @@ class TrialStore:
                 url = postgres_url(place).render_as_string(hide_password=False)
                 options = {"connect_args": POSTGRES, "pool_pre_ping": True}
             try:
-                self._storage = optuna.storages.RDBStorage(url, engine_kwargs=options)
+                self._storage = PatientStorage(url, engine_kwargs=options)
             except RuntimeError as error:  # its tables are of another Optuna
                 raise RunError(f"cannot use {self.place}: {_first_line(str(error))}") from None
             engine: Engine = self._storage.engine
@@ -171,6 +172,32 @@ def patiently(
             if not _may_pass(error) or clock() >= until:
                 raise
         sleep(PAUSE)
+
+
+class PatientStorage(optuna.storages.RDBStorage):
+    """Optuna's storage, which asks again while its database is locked or away.
+
+    A write whose answer was lost is made twice. A trial begun twice is closed by who asked for it.
+    """
+
+
+def _patient(name: str) -> Callable[..., Any]:
+    whole = getattr(optuna.storages.RDBStorage, name)
+
+    @wraps(whole)
+    def method(self: PatientStorage, *args: Any, **options: Any) -> Any:
+        return patiently(lambda: whole(self, *args, **options))
+
+    return method
+
+
+for _name in (
+    "_create_new_trial", "_get_best_trial_id", "_get_trials", "_set_trial_param", "create_new_study",
+    "get_all_studies", "get_study_directions", "get_study_id_from_name", "get_study_name_from_id",
+    "get_study_system_attrs", "get_study_user_attrs", "get_trial", "get_trial_id_from_study_id_trial_number",
+    "set_study_system_attr", "set_trial_state_values", "set_trial_system_attr", "set_trial_user_attr",
+):  # fmt: skip
+    setattr(PatientStorage, _name, _patient(_name))
 
 
 def _may_pass(error: BaseException) -> bool:

@@ -35,8 +35,12 @@ def carry_out(
     executor: Executor | None = None,
 ) -> TuneResult:
     """Search until the budget is spent, then evaluate on test, once."""
-    with storage_errors(folder.study), full_disk_told(folder.path):
+    with storage_errors(_place(folder)), full_disk_told(folder.path):
         return _searched(TuningRun(folder, settings, observer, clock, executor), graph, notes)
+
+
+def _place(folder: RunFolder) -> str:
+    return str(folder.study) if folder.storage is None else folder.storage[0]
 
 
 def _searched(run: TuningRun, graph: KnowledgeGraph, notes: Sequence[str]) -> TuneResult:

@@ -18,7 +18,7 @@ from kgtuner.defaults import default_config
 from kgtuner.errors import Hung, KGTunerError, OutOfMemory, RunError, TrialFailed, WorkerDied
 from kgtuner.execution.executor import POLL, Executor, Job, error_of
 from kgtuner.execution.local import Local
-from kgtuner.execution.storage import RESULT, TrialStore, fail, finish, patiently, storage_errors, value_of
+from kgtuner.execution.storage import RESULT, TrialStore, fail, finish, storage_errors, value_of
 from kgtuner.execution.tasks import Done, EvaluateTask, Failed, Resources, TrainTask, Validated
 from kgtuner.files import reason, replacing
 from kgtuner.tuning.events import (
@@ -300,13 +300,13 @@ class TuningRun:
         what = f"batch size {again.config.training.batch_size}" if again.halved else f"try {again.tries}"
         self.note(f"Trial {under_way.number} runs again ({what}): {error}.")
         with storage_errors(self.store.place):
-            patiently(lambda: under_way.trial.set_user_attr("tries", again.tries))
+            under_way.trial.set_user_attr("tries", again.tries)
         self._submit(again)
 
     def _failed(self, under_way: UnderWay, error: TrialFailed) -> None:
         study, trial = under_way.study, under_way.trial
         with storage_errors(self.store.place):
-            patiently(lambda: fail(study, trial, error.reason, str(error)))
+            fail(study, trial, error.reason, str(error))
         for traceback in getattr(error, "__notes__", []):
             self.log(traceback)
         told = f"{error.reason}: {error}"
@@ -321,7 +321,7 @@ class TuningRun:
         value = objective_of(result, self.settings.metric) if under_way.keeps_model else result["best"]
         kept = {**result, "elapsed": self.elapsed}
         with storage_errors(self.store.place):
-            patiently(lambda: finish(study, trial, value, kept))
+            finish(study, trial, value, kept)
         is_best = best_before is None or value > best_before
         self.peak_rss_mb = max(self.peak_rss_mb, result["peak_rss_mb"])
         if under_way.keeps_model:

@@ -11,7 +11,7 @@ from optuna.trial import FrozenTrial, Trial, TrialState
 from kgtuner.config import TrialConfig
 from kgtuner.domains import Choices
 from kgtuner.errors import ConfigError
-from kgtuner.execution.storage import RESULT, patiently, requeue_interrupted, storage_errors, value_of
+from kgtuner.execution.storage import RESULT, requeue_interrupted, storage_errors, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.asking import ask
 from kgtuner.search.proposals import Observations
@@ -94,16 +94,10 @@ def begun(run: TuningRun, study: Study) -> int:
 
 def asked(run: TuningRun, study: Study, space: Space) -> tuple[Trial, dict[str, Any]]:
     """Start a trial; one that a broken connection left half asked is closed."""
-
-    def once() -> tuple[Trial, dict[str, Any]]:
-        return ask(study, space)
-
     with storage_errors(run.store.place):
-        answer = patiently(once)
+        answer = ask(study, space)
         if len(study.get_trials(deepcopy=False, states=(TrialState.RUNNING,))) > len(run.under_way) + 1:
-            patiently(
-                lambda: requeue_interrupted(study, {answer[0].number, *(u.number for u in run.under_way)})
-            )
+            requeue_interrupted(study, {answer[0].number, *(u.number for u in run.under_way)})
     return answer
 
 
