@@ -64,7 +64,7 @@ def write_tensors(path: Path, tensors: Mapping[str, Tensor], metadata: dict[str,
     place.mkdir()
     try:
         save_file(plain, place / path.name, metadata=metadata)
-        os.replace(place / path.name, path)
+        (place / path.name).rename(path)
     except SafetensorError as error:
         number = re.search(r"os error ([0-9]+)", str(error))
         if number is None:
