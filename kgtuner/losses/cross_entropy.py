@@ -9,7 +9,6 @@ from kgtuner.errors import ConfigError
 from kgtuner.losses.base import Answers, Loss, ScoreGradient, masked_sum, weighted
 from kgtuner.losses.binary_cross_entropy import smoothing
 
-
 MASKED = -1e30
 """The score of a candidate that is none: no other is as low, and its exponential is 0."""
 

@@ -290,7 +290,10 @@ class TuningRun:
             return None
         patience = 1.5 * limit + 30 + 3 * self.start_seconds
         if plan.ends_at is not None:
-            patience = min(patience, max(limit, plan.ends_at - self.elapsed) + GRACE_SECONDS)
+            until = plan.ends_at
+            if plan.stage == "full" and self.start_seconds and not any(self.folder.models.glob("trial-*")):
+                until = max(until, self.budget_seconds or until)  # a late first model is better than none
+            patience = min(patience, max(limit, until - self.elapsed) + GRACE_SECONDS)
         return patience
 
     def model_path(self, number: int) -> Path:
