@@ -249,7 +249,7 @@ class TuningRun:
             save_to=self.model_path(under_way.number) if under_way.keeps_model else None,
             checkpoint=under_way.checkpoint,
         )
-        under_way.submitted(self.elapsed, self.start_seconds)
+        under_way.submitted(self.elapsed, self._last_moment(under_way.plan), self.start_seconds)
         under_way.job = self.executor.submit(task, Resources(cpus=task.threads))
         self.under_way.append(under_way)
 
@@ -346,6 +346,13 @@ class TuningRun:
         if not self.executor.here:
             return free_memory(self.settings.device)
         return free_memory(self.settings.device) / self.executor.slots
+
+    def _last_moment(self, plan: StagePlan) -> float | None:
+        """Seconds of the budget used when trainings of a stage are stopped by force; None without a clock."""
+        no_model = not any(self.folder.models.glob("trial-*"))
+        if plan.ends_at is not None and plan.stage == "full" and self.start_seconds and no_model:
+            return max(plan.ends_at, self.budget_seconds or 0.0)  # a late first model is better than none
+        return plan.ends_at
 
     def model_path(self, number: int) -> Path:
         return self.models.model(number)

@@ -93,18 +93,19 @@ class UnderWay:
     def keeps_model(self) -> bool:
         return self.plan.stage == "full"
 
-    def submitted(self, now: float, start_seconds: float = 0.0) -> None:
+    def submitted(self, now: float, last_moment: float | None, start_seconds: float) -> None:
         """Count its time from here: a training looks at its clock only between steps, and may not look at all.
 
         Args:
+            last_moment: seconds of the budget used when trainings of its stage have to be over, None without a clock.
             start_seconds: what it is expected to need before its first step.
         """
         self.submitted_at = now
         limit = self.config.training.max_seconds
         if limit is not None:
             patience = 1.5 * limit + 30 + 3 * start_seconds
-            if self.plan.ends_at is not None:
-                patience = min(patience, max(limit, self.plan.ends_at - now) + GRACE_SECONDS)
+            if last_moment is not None:
+                patience = min(patience, max(limit, last_moment - now) + GRACE_SECONDS)
             self.give_up_at = now + patience
 
     def overdue(self, now: float) -> bool:
