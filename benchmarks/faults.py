@@ -55,8 +55,11 @@ ASKED = {
     "postgres": 10,
     "postgres gone": 5,
 }
-SITTING = 120.0  # seconds after which a sitting counts as hanging
+SITTING = 900.0  # seconds after which a sitting counts as hanging
 TRIALS = 8
+PLACE = "/dev/shm" if os.path.isdir("/dev/shm") else None
+"""Where runs lie: in memory. What is killed here is a process, not the machine, so nothing has to reach a disk."""
+
 SPACE = """\
 base: reduced
 parameters: {model.dimension: 16, negatives.num_negatives: 32, optimizer.learning_rate: {low: 1e-3, high: 1e-1}}
@@ -198,7 +201,7 @@ class Bench:
             said_by(folder).unlink(missing_ok=True)
 
     def folder(self) -> Path:
-        return Path(tempfile.mkdtemp(prefix="kgtuner-faults-")) / "run"
+        return Path(tempfile.mkdtemp(prefix="kgtuner-faults-", dir=PLACE)) / "run"
 
 
 def said_by(folder: Path) -> Path:
@@ -278,7 +281,7 @@ def fault(bench: Bench) -> None:
     told, seed = folder.parent / "told", bench.random.randrange(2**31)
 
     def faulty() -> Executor:
-        return Faulty(2, told=told, share=0.3, seed=seed, silent_after=2.5, idle_after=2.5)
+        return Faulty(2, told=told, share=0.3, seed=seed, silent_after=6.0, idle_after=6.0)
 
     pid = bench.sitting(folder, faulty)
     bench.end(pid, folder)

@@ -14,6 +14,7 @@ import json
 import os
 import tempfile
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -141,7 +142,10 @@ def _read_header(folder: Path) -> dict[str, Any]:
 
 
 def _array(path: Path, dimensions: int, expected: type[np.integer[Any]] = np.int64) -> Any:
-    array = np.load(path, mmap_mode="r", allow_pickle=False)
+    try:
+        array = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (SyntaxError, TokenError, OverflowError, TypeError) as error:  # of NumPy, for a damaged header
+        raise ValueError(f"{path.name} has no readable header ({error})") from None
     if path.name.endswith(".text.npy"):
         expected = np.uint8
     if array.dtype != expected or array.ndim != dimensions:

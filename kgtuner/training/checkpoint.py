@@ -74,13 +74,26 @@ def load_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> N
         raise RunError(
             f"{path} is not a checkpoint of this version (format {FORMAT}); delete it to start anew"
         )
-    theirs, ours = state["identity"], json.loads(json.dumps(identity))  # tuples become lists, as in the file
+    theirs, ours = (
+        state.get("identity"),
+        json.loads(json.dumps(identity)),
+    )  # tuples become lists, as in the file
     for key in ours:
-        if theirs.get(key) != ours[key]:
+        if not isinstance(theirs, dict) or theirs.get(key) != ours[key]:
+            found = theirs.get(key) if isinstance(theirs, dict) else None
             raise RunError(
-                f"{path} belongs to another {_difference(key, theirs.get(key), ours[key])}; "
+                f"{path} belongs to another {_difference(key, found, ours[key])}; "
                 "choose another output folder or delete it"
             )
+    try:
+        _bring(trainer, state, tensors)
+    except (KeyError, TypeError, ValueError, AttributeError, RuntimeError) as error:
+        raise RunError(
+            f"{path} is a damaged checkpoint ({_first_line(error)}); delete it to start this training anew"
+        ) from None
+
+
+def _bring(trainer: Trainer, state: dict[str, Any], tensors: dict[str, torch.Tensor]) -> None:
     device = trainer.model.entities.device
     trainer.model.load_state_dict(_below("model.", tensors))
     best = _below("best.", tensors)
@@ -105,6 +118,11 @@ def load_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> N
         setattr(trainer.early_stopping, name, state["early_stopping"][name])
     curve = [CurvePoint(**point) for point in state["progress"].pop("curve")]
     trainer.progress = Progress(**state["progress"], curve=curve)
+
+
+def _first_line(error: Exception) -> str:
+    lines = str(error).strip().splitlines()
+    return f"{type(error).__name__}: {lines[0] if lines else 'no message'}"
 
 
 def trained_seconds(path: Path | None) -> float:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
 
+from kgtuner.errors import RunError
 from kgtuner.tuning.run_folder import RunFolder
 
 
@@ -87,3 +89,30 @@ def test_what_a_killed_beginning_left_half_written_is_swept_away(tmp_path: Path)
         folder.write("run.json", {})
     folder.unlock()
     assert {path.name for path in tmp_path.iterdir()} == {"models", "lock", "run.json"}
+
+
+def test_a_folder_of_the_version_before_is_read_and_one_of_a_later_version_refused(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path)
+    (tmp_path / "run.json").write_text(json.dumps({"format": 1, "settings": {}}))
+    assert folder.read("run.json")["format"] == 1
+    assert folder.storage is None  # its trials are in study.sqlite
+    (tmp_path / "run.json").write_text(json.dumps({"format": 3, "settings": {}}))
+    with pytest.raises(RunError, match="written by another version of KGTuner; start a new run"):
+        folder.read("run.json")
+
+
+def test_two_processes_in_one_folder_are_one_too_many(tmp_path: Path) -> None:
+    first, second = RunFolder(tmp_path), RunFolder(tmp_path)
+    first.lock()
+    with pytest.raises(RunError, match="another process is working in .*; wait for it"):
+        second.lock()
+    first.unlock()
+    second.lock()
+    second.unlock()
+
+
+@pytest.mark.parametrize("storage", [7, [], {"url": "postgresql://h/d"}, "postgresql://h/d"])
+def test_a_place_of_trials_that_is_damaged_is_one_sentence(storage: object, tmp_path: Path) -> None:
+    (tmp_path / "run.json").write_text(json.dumps({"format": 2, "storage": storage}))
+    with pytest.raises(RunError, match=r"run\.json is damaged"):
+        RunFolder(tmp_path).open_store()

@@ -1,0 +1,64 @@
+"""A trial that runs: how long it may take, and when it is worth another try."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from kgtuner.defaults import default_config
+from kgtuner.tuning.raising import GraphSize
+from kgtuner.tuning.schedule import START_SECONDS
+from kgtuner.tuning.under_way import TRIES, StagePlan, UnderWay
+
+
+def started(seconds: float | None, checkpoint: Path | None = None, ends_at: float | None = 100.0) -> UnderWay:
+    plan = StagePlan("full", Path("graph"), ends_at, None, 1, GraphSize(6, 1, 6))
+    config = default_config("complex").limited(max_seconds=seconds)
+    nothing: Any = None
+    begun = UnderWay.starting(plan, nothing, nothing, config, checkpoint, 10.0)
+    begun.submitted(10.0)
+    return begun
+
+
+def test_a_trial_that_runs_again_has_what_is_left_of_its_time() -> None:
+    again = started(30.0).once_more(22.0)
+    assert again is not None
+    assert again.config.training.max_seconds == pytest.approx(30 - 12 - START_SECONDS)
+    assert again.tries == 2
+
+
+def test_a_trial_whose_time_is_over_does_not_run_again() -> None:
+    assert started(30.0).once_more(39.5) is None
+
+
+def test_a_trial_is_begun_three_times_at_most() -> None:
+    trial: UnderWay | None = started(None)
+    begun = 0
+    while trial is not None:
+        begun += 1
+        trial = trial.once_more(20.0)
+    assert begun == TRIES == 3
+
+
+def test_out_of_memory_halves_the_batch_once_and_the_checkpoint_of_the_larger_is_gone(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    checkpoint.write_bytes(b"of a larger batch")
+    trial = started(None, checkpoint)
+    before = trial.config.training.batch_size
+    again = trial.with_half_the_batch(20.0)
+    assert again is not None
+    assert again.config.training.batch_size == before // 2
+    assert not checkpoint.exists()
+    assert again.with_half_the_batch(30.0) is None
+    died = again.once_more(30.0)
+    assert died is not None
+    assert died.halved  # still the only time
+
+
+def test_a_trial_is_given_up_soon_after_its_stage_should_be_over() -> None:
+    trial = started(80.0)
+    assert not trial.overdue(104.0)
+    assert trial.overdue(106.0)
+    assert not started(None, ends_at=None).overdue(1e9)
