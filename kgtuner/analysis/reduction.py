@@ -15,6 +15,7 @@ from scipy.stats import spearmanr
 
 from kgtuner.analysis.properties import Property
 from kgtuner.analysis.trials import Trials
+from kgtuner.domains import Choices
 from kgtuner.search.surrogates.random_forest import RandomForest
 from kgtuner.space.encoding import Encoder
 from kgtuner.space.parameters import Parameter
@@ -93,9 +94,11 @@ def _everything(parameter: Parameter, one: Property) -> Any:
 def _between(parameter: Parameter, one: Property, first: int, last: int) -> Any:
     """The values from one level to another, both included, as a space file says them."""
     number = int if parameter.whole else float
-    if one.levels.edges is None:
-        return [number(code) for code in one.levels.codes[first : last + 1]]
-    return {"low": number(one.levels.edges[first]), "high": number(one.levels.edges[last + 1])}
+    codes, edges = one.levels.codes, one.levels.edges
+    if isinstance(parameter.legal, Choices):
+        return [number(code) for code in codes[first : last + 1]]
+    low, high = (codes[first], codes[last]) if edges is None else (edges[first], edges[last + 1])
+    return {"low": number(low), "high": number(high)}
 
 
 def space_mapping(groups: Sequence[Grouped]) -> dict[str, Any]:
@@ -183,7 +186,7 @@ def tried_space(trials: Trials) -> Space:
         if parameter.categorical:
             values = parameter.legal.values  # type: ignore[union-attr]
             changes[parameter.name] = [values[int(code)] for code in column]
-        elif len(column) <= 8:
+        elif isinstance(parameter.legal, Choices):
             changes[parameter.name] = [int(c) if parameter.whole else c for c in column.tolist()]
         else:
             low, high = float(column.min()), float(column.max())

@@ -17,21 +17,29 @@ from kgtuner.types import IntArray
 
 
 def k_core(graph: KnowledgeGraph, *, ratio: float, starts: int, rng: np.random.Generator) -> IntArray:
-    """The entities of the core whose number is nearest to `ratio` of all entities.
+    """The entities of the largest core with at most `ratio` of all entities.
 
-    A core has no size of its own to choose, so the share may differ from what was asked for. `starts` and
+    A core has no size of its own to choose, so the share may be well below what was asked for. `starts` and
     `rng` are not used: there is one core for each k.
 
     Returns:
         (n,) int64, ascending.
+
+    Raises:
+        DataError: if even the innermost core has more entities.
     """
     numbers = core_numbers(*undirected_neighbours(graph))
     if not len(numbers) or not numbers.max():
         raise DataError(f"{graph.name} has no train triple between two different entities, so no core")
     target = max(2, math.ceil(ratio * graph.n_entities))
-    sizes = [int((numbers >= k).sum()) for k in range(1, int(numbers.max()) + 1)]
-    best = 1 + int(np.argmin([abs(size - target) for size in sizes]))
-    return np.flatnonzero(numbers >= best)
+    for k in range(1, int(numbers.max()) + 1):
+        entities = np.flatnonzero(numbers >= k)
+        if len(entities) <= target:
+            return entities
+    raise DataError(
+        f"the innermost core of {graph.name} has {len(entities)} entities, more than {ratio:.0%} of all; "
+        "use a larger ratio or random walks"
+    )
 
 
 def core_numbers(offsets: IntArray, neighbours: IntArray) -> IntArray:
