@@ -146,6 +146,7 @@ def main() -> None:
         print("0 parts measured: torch.compile needs a C++ compiler, and there is none here")
         return
     torch.set_num_threads(1)
+    os.environ["KGTUNER_KERNELS"] = "off"  # plain operators against torch.compile; kernels.py has the rest
     n_entities, rounds = (500, 2) if options.quick else (40_943, 11)
     if options.warm:
         print([row["first_call_seconds"] for row in measure(n_entities, 0, first_only=True)])

@@ -362,7 +362,7 @@ def prepare(
     )
     compiled = arithmetic_on(device) != "torch"
     if compiled:
-        _compile_ahead(model, optimizer)
+        compile_ahead(model, optimizer)
     step: NegativeSamplingStep | AllEntitiesStep
     if training.mode == "negative_sampling":
         dense = _touches_most(config, negatives, graph.n_entities, optimizer.row_updates)
@@ -414,11 +414,14 @@ def prepare(
     return trainer, settings
 
 
-def _compile_ahead(model: Model, optimizer: Optimizer) -> None:
-    """Before the clock of a training starts."""
-    from kgtuner.training.compiled_contest import compile_ahead  # imports Numba
+def compile_ahead(model: Model, optimizer: Optimizer) -> None:
+    """Compile all kernels that a training and its validations call, or read them from the cache.
 
-    compile_ahead(model, optimizer)
+    Before the clock of the training starts, so that a short trial does not pay for it.
+    """
+    from kgtuner.training import compiled_contest  # imports Numba
+
+    compiled_contest.compile_ahead(model, optimizer)
     nothing = np.empty(0, dtype=np.int64)
     pair = model.entities.new_zeros(2, model.entities.shape[1])
     compiled_ranks(model.score_candidates(pair, pair), np.zeros(2, dtype=np.int64), nothing, nothing)

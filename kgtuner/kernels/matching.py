@@ -1,12 +1,12 @@
 """How well table rows match query vectors, and the gradient of that, where each row meets a few of the vectors.
 
-The kinds of match: `DOT` is the dot product; the others are distances, so that less is better: `L1` sums absolute
-differences, `L2` is Euclidean, `MODULI` sums the moduli of complex differences, where a row holds the real parts and
-then the imaginary parts.
+The kinds of match are distances, so that less is better: `L1` sums absolute differences, `L2` is Euclidean, `MODULI`
+sums the moduli of complex differences, where a row holds the real parts and then the imaginary parts. Dot products are
+not among them: what torch has for those is as fast.
 
 A term i is the pair of a row and the vector index[i]; the terms of rows[r] are order[offsets[r] : offsets[r + 1]],
-rising. Each row of the large table is read once and in order, while the few vectors stay in the cache; neither products
-nor differences ever stand in memory.
+rising. Each row of the large table is read once and in order, while the few vectors stay in the cache; differences
+never stand in memory.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ import numpy as np
 from kgtuner.kernels.compiling import Floats, Ints, compiled, inlined
 from kgtuner.kernels.moving import ADAM, NONE, move_row
 
-DOT, L1, L2, MODULI = 0, 1, 2, 3
-MATCHES = {"dot": DOT, "l1": L1, "l2": L2, "moduli": MODULI}
+L1, L2, MODULI = 0, 1, 2
+MATCHES = {"l1": L1, "l2": L2, "moduli": MODULI}
 FLOOR = 1e-30
 """Least square under a root, as in the plain definitions, so that zero has a gradient: zero."""
 
@@ -27,10 +27,6 @@ FLOOR = 1e-30
 @inlined
 def _matched(kind: int, table: Floats, row: int, vectors: Floats, vector: int) -> Any:
     width, total = table.shape[1], table.dtype.type(0)
-    if kind == DOT:
-        for k in range(width):
-            total += table[row, k] * vectors[vector, k]
-        return total
     if kind == L1:
         for k in range(width):
             total += abs(table[row, k] - vectors[vector, k])
@@ -61,12 +57,7 @@ def _add_slope(
 ) -> None:
     """The gradient of weight * match, added to `at_row` (width,) and to at_vectors[vector]."""
     width, number = table.shape[1], table.dtype.type
-    if kind == DOT:
-        for k in range(width):
-            at_row[k] += weight * vectors[vector, k]
-        for k in range(width):
-            at_vectors[vector, k] += weight * table[row, k]
-    elif kind == L1:
+    if kind == L1:
         for k in range(width):
             apart = table[row, k] - vectors[vector, k]
             slope = weight if apart > 0 else (-weight if apart < 0 else number(0))

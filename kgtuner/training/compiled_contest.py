@@ -14,7 +14,7 @@ from kgtuner.models import Model
 from kgtuner.training.compiled_rows import CompiledRows
 from kgtuner.training.contest import Contest, ContestGradient, DrawnGradient, Judge
 from kgtuner.training.optimizers import Optimizer
-from kgtuner.training.row_gradient import RowSums
+from kgtuner.training.row_gradient import RowSums, TouchedRows
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class RestGradient(ContestGradient):
 
 
 class CompiledJudge(Judge):
-    """As `Judge`, on the CPU.
+    """As `Judge`, on the CPU, for distances; for products where a batch shares what is drawn.
 
     With an optimiser that has a kernel, an entity that was only drawn is moved while its gradient is made: after its
     score is known, nothing else of the step reads it. What is returned is the gradient of the others.
@@ -53,23 +53,16 @@ class CompiledJudge(Judge):
         super().__init__(model, loss)
         self.optimizer = optimizer
 
-    def _by_products(self, contest: Contest) -> ContestGradient:
-        if contest.drawn.dim() == 1:
-            return super()._by_products(contest)
-        query, touched, (b, n) = contest.query, self._touched(contest), contest.drawn.shape
-        asked = _asked(b, n)
-        negative = touched.products(self.model.entities, query, asked).view(b, n)
-        positive = (query * contest.true).sum(1)
-        loss, at_positive, at_negative = self._score_gradient(positive, negative, contest)
-        at_query, rest, at_rest = self._slopes("dot", contest, asked, at_negative.reshape(-1))
-        at_query.addcmul_(at_positive[:, None], contest.true)
-        return RestGradient(loss, at_query, at_positive[:, None] * query, rest, at_rest)
+    def touched(self, drawn: Tensor, ids: Tensor, n_rows: int | None) -> TouchedRows:
+        if self.model.DOT_PRODUCT and drawn.dim() == 2:
+            return TouchedRows(ids, n_rows)  # torch's products and sums are as fast as kernels were
+        return CompiledRows(ids, n_rows)
 
     def _by_differences(self, contest: Contest) -> ContestGradient:
         kernel = self.model.distance_kernel()
         if kernel is None:
             return super()._by_differences(contest)
-        (kind, at_zero), query, touched = kernel, contest.query, self._touched(contest)
+        (kind, at_zero), query = kernel, contest.query
         b, n = len(query), contest.drawn.shape[-1]
         positive, at_true = self.model.slope(contest.true - query)
         if contest.drawn.dim() == 1:
@@ -88,13 +81,19 @@ class CompiledJudge(Judge):
             at_query += at_true.mul_(at_positive[:, None])
             return DrawnGradient(loss, at_query, at_true.neg_(), at_drawn)
         asked = _asked(b, n)
-        negative = touched.matches(kind, self.model.entities, query, asked).view(b, n).neg_().add_(at_zero)
+        negative = (
+            self._compiled(contest)
+            .matches(kind, self.model.entities, query, asked)
+            .view(b, n)
+            .neg_()
+            .add_(at_zero)
+        )
         loss, at_positive, at_negative = self._score_gradient(positive, negative, contest)
         at_query, rest, at_rest = self._slopes(kind, contest, asked, at_negative.reshape(-1).neg())
         at_query += at_true.mul_(at_positive[:, None])
         return RestGradient(loss, at_query, at_true.neg_(), rest, at_rest)
 
-    def _touched(self, contest: Contest) -> CompiledRows:
+    def _compiled(self, contest: Contest) -> CompiledRows:
         assert isinstance(contest.touched, CompiledRows)
         return contest.touched
 
@@ -102,7 +101,7 @@ class CompiledJudge(Judge):
         self, kind: str, contest: Contest, asked: Tensor, weights: Tensor
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The gradient at the queries, the rows that did not move, and the gradient at these."""
-        touched = self._touched(contest)
+        touched = self._compiled(contest)
         room = self._room(
             len(touched) if self.optimizer is None else min(len(touched), 2 * len(contest.query))
         )
@@ -124,9 +123,9 @@ def compile_ahead(model: Model, optimizer: Optimizer) -> None:
     pair, index = model.entities.new_ones(2, 2), torch.zeros(1, dtype=torch.int32)
     touched = CompiledRows(index.long(), 1)
     some = CompiledRows(index.long())
-    touched.matches("dot", pair, pair, index)
-    touched.slopes("dot", pair, pair, index, pair[0, :1], pair.clone(), None)
-    all_slopes(MATCHES["dot"], *(pair.clone().numpy() for _ in range(5)))
+    touched.matches("l1", pair, pair, index)
+    touched.slopes("l1", pair, pair, index, pair[0, :1], pair.clone(), None)
+    all_slopes(MATCHES["l1"], *(pair.clone().numpy() for _ in range(5)))
     if optimizer.KERNEL is not None:
         begun = copy.copy(optimizer)
         begun.begin_step()

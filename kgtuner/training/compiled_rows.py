@@ -29,9 +29,7 @@ class CompiledSums(RowSums):
 
 
 class CompiledRows(TouchedRows):
-    """As `TouchedRows`, on the CPU: a table is read where it stands, and nothing of its size is made for products."""
-
-    ALL_PRODUCTS = 1
+    """As `TouchedRows`, on the CPU."""
 
     def __init__(self, ids: Tensor, n_rows: int | None = None) -> None:
         self.ids, array = ids, ids.numpy()
@@ -44,11 +42,6 @@ class CompiledRows(TouchedRows):
             self.rows = None
         self._order, self._offsets = torch.from_numpy(order), torch.from_numpy(offsets)
         self._terms = (places, offsets, order)
-
-    def products(self, table: Tensor, vectors: Tensor, index: Tensor) -> Tensor:
-        if self.mostly_met(vectors, len(index)):
-            return super().products(table, vectors, index)
-        return self.matches("dot", table, vectors, index)
 
     def matches(self, kind: str, table: Tensor, vectors: Tensor, index: Tensor) -> Tensor:
         """(m,) how the rows of the first m terms match their vectors, vectors[index]."""

@@ -104,6 +104,10 @@ class Judge:
         self.model, self.loss = model, loss
         self._memory = model.entities.new_empty(0, model.entities.shape[1])
 
+    def touched(self, drawn: Tensor, ids: Tensor, n_rows: int | None) -> TouchedRows:
+        """The rows that ids (p,) touch, for a contest with so drawn entities; `n_rows` as for `TouchedRows`."""
+        return self.ROWS(ids, n_rows)
+
     def __call__(self, contest: Contest) -> ContestGradient:
         if self.model.DOT_PRODUCT:
             return self._by_products(contest)

@@ -57,7 +57,7 @@ class NegativeSamplingStep:
         if self.false_negatives is not None:
             false = self.false_negatives.valid(queries.group[batch], drawn)
             valid = false if valid is None else valid if false is None else valid & false
-        touched = self.judge.ROWS(torch.cat([drawn.flatten(), answer, entity]), self.dense_rows)
+        touched = self.judge.touched(drawn, torch.cat([drawn.flatten(), answer, entity]), self.dense_rows)
         contest = Contest(rows.query.detach(), t.detach(), drawn, valid, weights / weights.sum(), touched)
         at = self.judge(contest)
         loss, t.grad = at.loss, at.at_true

@@ -15,7 +15,7 @@ import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
 
-from kgtuner import experiment
+from kgtuner import experiment, kernels
 from kgtuner.config import TrialConfig
 from kgtuner.errors import ConfigError, DataError, Diverged, OutOfMemory, RunError
 from kgtuner.evaluation import evaluator
@@ -379,6 +379,17 @@ def test_checkpoint_of_something_else_is_refused(
     run(config(), GRAPH, checkpoint=checkpoint)
     with pytest.raises(RunError, match=f"{message}; choose another output folder or delete it"):
         run(config(**changes), GRAPH, seed=seed, metric=metric, checkpoint=checkpoint)
+
+
+@pytest.mark.usefixtures("every_validation_is_saved")
+def test_checkpoint_of_another_arithmetic_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if not kernels.installed():
+        pytest.skip("there is only one arithmetic without numba")
+    checkpoint = tmp_path / "trial.safetensors"
+    assert run(config(), GRAPH, checkpoint=checkpoint).arithmetic.startswith("numba ")
+    monkeypatch.setenv(kernels.VARIABLE, "off")
+    with pytest.raises(RunError, match="belongs to another arithmetic: numba, not torch"):
+        run(config(), GRAPH, checkpoint=checkpoint)
 
 
 @pytest.mark.usefixtures("every_validation_is_saved")
