@@ -17,7 +17,9 @@ from kgtuner.training.best import IN_MEMORY_BYTES
 from kgtuner.training.optimizers import OPTIMIZERS
 
 NUMBER = 4  # bytes of a float32
-BYTES_PER_TRIPLE = 170  # of training queries and their answers while they are made; results/scale.json
+BYTES_PER_TRIPLE = (
+    270  # of training queries and answers at their peak, as measured: results/scale.json, piece train
+)
 SIZES = ("model.dimension", "training.batch_size", "negatives.num_negatives")
 
 

@@ -52,7 +52,7 @@ def test_what_does_not_fit_is_refused_with_what_would() -> None:
     large = default(1000)
     largest = largest_dimension(large, WIKIKG2, 0.9 * 16e9)
     with pytest.raises(
-        OutOfMemory, match=rf"22\.\d GB .* and 16\.0 GB are free; model\.dimension {largest} instead"
+        OutOfMemory, match=rf"24\.\d GB .* and 16\.0 GB are free; model\.dimension {largest} instead"
     ):
         require_memory(large, WIKIKG2, 16e9)
     with pytest.raises(OutOfMemory, match="or a smaller graph, needs less"):
