@@ -23,7 +23,14 @@ from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial, TrialState
 from sqlalchemy import event, text
 from sqlalchemy.engine import URL, Connection, Engine, make_url
-from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError, SQLAlchemyError
+from sqlalchemy.exc import (
+    ArgumentError,
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    PendingRollbackError,
+    SQLAlchemyError,
+)
 
 from kgtuner.errors import ConfigError, RunError
 from kgtuner.types import INTERRUPTED, Clock
@@ -158,11 +165,18 @@ def postgres_url(text: str) -> URL:
 
 
 def patiently(
-    call: Callable[[], T], *, clock: Clock = time.monotonic, sleep: Callable[[float], None] = time.sleep
+    call: Callable[[], T],
+    before_next: Callable[[], None] = lambda: None,
+    *,
+    clock: Clock = time.monotonic,
+    sleep: Callable[[float], None] = time.sleep,
 ) -> T:
     """Call until a database that is locked or away answers again, for a minute and a half at most.
 
-    `call` must do no harm when it is made twice: a connection may break after a write was made.
+    Args:
+        call: must do no harm when it is made twice: a connection may break after a write was made.
+        before_next: made before each further try, to let go of what is broken.
+        clock, sleep: in seconds.
     """
     until = clock() + PATIENCE
     while True:
@@ -172,6 +186,8 @@ def patiently(
             if not _may_pass(error) or clock() >= until:
                 raise
         sleep(PAUSE)
+        with suppress(SQLAlchemyError):
+            before_next()
 
 
 class PatientStorage(optuna.storages.RDBStorage):
@@ -186,7 +202,7 @@ def _patient(name: str) -> Callable[..., Any]:
 
     @wraps(whole)
     def method(self: PatientStorage, *args: Any, **options: Any) -> Any:
-        return patiently(lambda: whole(self, *args, **options))
+        return patiently(lambda: whole(self, *args, **options), self.remove_session)
 
     return method
 
@@ -201,13 +217,27 @@ for _name in (
 
 
 def _may_pass(error: BaseException) -> bool:
+    cause = _of_database(error)
+    if isinstance(cause, PendingRollbackError):
+        return True  # the connection broke within a transaction
+    if isinstance(cause, DBAPIError) and cause.connection_invalidated:
+        return True
+    lasting = re.search("full|malformed|not a database|unable to open|readonly|disk I/O", _words_of(error))
+    return isinstance(cause, OperationalError | InterfaceError) and not lasting
+
+
+def _of_database(error: BaseException) -> BaseException:
+    """The error of SQLAlchemy behind one of Optuna's."""
     cause: BaseException | None = error
-    while cause is not None:
-        if isinstance(cause, OperationalError | InterfaceError):
-            told = str(cause.orig)
-            return not re.search("full|malformed|not a database|unable to open|readonly|disk I/O", told)
+    while cause is not None and not isinstance(cause, SQLAlchemyError):
         cause = cause.__cause__
-    return False
+    return cause or error
+
+
+def _words_of(error: BaseException) -> str:
+    """What the database said, without the statement and its values."""
+    cause = _of_database(error)
+    return str(cause.orig if isinstance(cause, DBAPIError) else cause)
 
 
 def finish(study: Study, trial: Trial, value: float, result: Mapping[str, Any]) -> None:
@@ -269,7 +299,7 @@ def storage_errors(place: Path | str) -> Iterator[None]:
     try:
         yield
     except (SQLAlchemyError, sqlite3.Error, optuna.exceptions.StorageInternalError) as error:
-        told = str(error.__cause__ or error)
+        told = _words_of(error)
         if "full" in told:
             raise RunError(f"cannot write {place}: the disk is full; free some space and resume") from None
         if "malformed" in told or "not a database" in told:

@@ -68,6 +68,12 @@ def test_a_database_that_stays_away_is_given_up_and_told_in_one_sentence() -> No
     assert broken.slept == pytest.approx(PATIENCE)
 
 
+def test_what_a_statement_contains_is_not_taken_for_what_the_database_said() -> None:
+    gone = OperationalError("SELECT", {"study_name": "full"}, sqlite3.OperationalError("server closed"))
+    with pytest.raises(RunError, match="^cannot use here: server closed$"), storage_errors("here"):
+        raise gone
+
+
 @pytest.mark.parametrize("told", ["database or disk is full", "database disk image is malformed"])
 def test_what_does_not_pass_is_not_waited_for(told: str) -> None:
     broken = Broken(1, told)
