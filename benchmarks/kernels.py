@@ -48,13 +48,8 @@ import time
 started = time.perf_counter()
 import kgtuner.experiment
 loaded = time.perf_counter()
-import sys
-sys.path.insert(0, {folder!r})
 import torch
-from contestants.ours import configured
-from kgtuner.experiment import build_model, compile_ahead, OPTIMIZERS
-model = build_model(configured("rotate", 100).model, 2, 1)
-compile_ahead(model, OPTIMIZERS["adagrad"]())
+kgtuner.experiment.compile_kernels(torch.device("cpu"))
 print(time.perf_counter() - loaded)
 """
 
@@ -127,7 +122,7 @@ def first_calls() -> dict[str, float]:
     """Seconds until all kernels of a training and a ranking are there: compiled, and read from the cache."""
     with tempfile.TemporaryDirectory() as cache:
         environment = os.environ | {"XDG_CACHE_HOME": cache, kernels.VARIABLE: "on"}
-        code = FIRST.format(folder=os.path.dirname(os.path.abspath(__file__)))
+        code = FIRST
         cold, warm = (
             float(
                 subprocess.run(

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -154,6 +155,7 @@ def run(
         OutOfMemory: when the device or the host has too little memory.
     """
     place = torch.device(pick_device(device))
+    compile_kernels(place)
     began = clock()
     with _own_torch_randomness(seed, place), _memory_as_error(config), keeping_freed_memory():
         sample = validation_rows(graph, config.training.max_valid_triples, seed)
@@ -360,9 +362,8 @@ def prepare(
         frequency_weights=training.frequency_weights,
         device=device,
     )
+    compile_kernels(device)
     compiled = arithmetic_on(device) != "torch"
-    if compiled:
-        compile_ahead(model, optimizer)
     step: NegativeSamplingStep | AllEntitiesStep
     if training.mode == "negative_sampling":
         dense = _touches_most(config, negatives, graph.n_entities, optimizer.row_updates)
@@ -414,14 +415,22 @@ def prepare(
     return trainer, settings
 
 
-def compile_ahead(model: Model, optimizer: Optimizer) -> None:
-    """Compile all kernels that a training and its validations call, or read them from the cache.
+def compile_kernels(device: torch.device) -> None:
+    """Compile all kernels that trainings and rankings on a device call, or read them from the cache; once a process.
 
-    Before the clock of the training starts, so that a short trial does not pay for it.
+    Done before the clock of a training starts, so that a short trial does not pay for it.
     """
+    if arithmetic_on(device) != "torch":
+        _compile_all()
+
+
+@cache
+def _compile_all() -> None:
     from kgtuner.training import compiled_contest  # imports Numba
 
-    compiled_contest.compile_ahead(model, optimizer)
+    # A kernel is told by numbers which distance and which optimiser is meant, so one of each stands for all.
+    model = build_model(Component(name="rotate", options={"dimension": 4}), 2, 1)
+    compiled_contest.compile_ahead(model, OPTIMIZERS["adam"]())
     nothing = np.empty(0, dtype=np.int64)
     pair = model.entities.new_zeros(2, model.entities.shape[1])
     compiled_ranks(model.score_candidates(pair, pair), np.zeros(2, dtype=np.int64), nothing, nothing)

@@ -7,10 +7,14 @@ imports Numba, so that is left to the few that call them; this file alone says w
 
 from __future__ import annotations
 
+import hashlib
 import importlib.util
 import os
 from functools import cache
 from importlib import metadata
+from pathlib import Path
+
+import platformdirs
 
 from kgtuner.errors import ConfigError
 
@@ -44,3 +48,23 @@ def available() -> bool:
 def described() -> str:
     """What does the arithmetic, for a record of a run: `numba 0.68.1` or `torch`."""
     return f"numba {metadata.version('numba')}" if available() else "torch"
+
+
+@cache
+def cache_folder() -> Path:
+    """Where machine code is kept for the next process: its name follows from the source of all kernels.
+
+    Numba itself would not notice a change in a function that another file has.
+    """
+    digest = hashlib.sha256(metadata.version("numba").encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.read_bytes())
+    return Path(platformdirs.user_cache_dir("kgtuner")) / "kernels" / digest.hexdigest()[:16]
+
+
+def cold() -> bool:
+    """Whether the kernels are used and none is in the cache, so that a process has to compile them for many seconds."""
+    if not available():
+        return False
+    folder = Path(os.environ.get("NUMBA_CACHE_DIR") or cache_folder())
+    return not any(folder.rglob("*.nbi"))

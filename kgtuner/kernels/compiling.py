@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
-from functools import cache
-from pathlib import Path
 from typing import Any, TypeVar
 
 import numba
 import numpy.typing as npt
-import platformdirs
 from numba.core import config
+
+from kgtuner.kernels import cache_folder
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
 Floats = npt.NDArray[Any]
@@ -27,12 +25,11 @@ there is neither NaN nor infinity, because those have to be seen."""
 def compiled(function: Kernel, **more: bool) -> Kernel:
     """Compile a function of arrays and numbers on its first call with each combination of types.
 
-    The machine code is kept in the user's cache folder, below a name that follows from the source of all kernels:
-    Numba itself would not notice a change in a function that another file has. NUMBA_CACHE_DIR overrides the
-    folder. Without a folder that can be written to, each process compiles anew.
+    The machine code is kept in `kernels.cache_folder()`; NUMBA_CACHE_DIR overrides it. Without a folder that can be
+    written to, each process compiles anew.
     """
     given = config.CACHE_DIR
-    config.CACHE_DIR = given or str(_folder())
+    config.CACHE_DIR = given or str(cache_folder())
     options = {"fastmath": REORDERED, "error_model": "numpy", "boundscheck": False, "nogil": True, **more}
     try:
         kernel = numba.njit(function, cache=True, **options)
@@ -46,11 +43,3 @@ def compiled(function: Kernel, **more: bool) -> Kernel:
 def inlined(function: Kernel) -> Kernel:
     """Compile a part of other kernels, which becomes part of their loops."""
     return compiled(function, forceinline=True)
-
-
-@cache
-def _folder() -> Path:
-    digest = hashlib.sha256(numba.__version__.encode())
-    for source in sorted(Path(__file__).parent.glob("*.py")):
-        digest.update(source.read_bytes())
-    return Path(platformdirs.user_cache_dir("kgtuner")) / "kernels" / digest.hexdigest()[:16]

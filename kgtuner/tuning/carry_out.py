@@ -9,11 +9,15 @@ from contextlib import contextmanager, suppress
 from types import FrameType
 from typing import Any
 
+import torch
+
+from kgtuner import kernels
 from kgtuner.errors import RunError
 from kgtuner.evaluation.evaluator import Evaluation
 from kgtuner.evaluation.metrics import METRICS
 from kgtuner.execution.executor import Executor
 from kgtuner.execution.storage import RESULT, storage_errors
+from kgtuner.experiment import compile_kernels, pick_device
 from kgtuner.files import full_disk_told
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.tuning.algorithms import ALGORITHMS
@@ -35,6 +39,13 @@ def carry_out(
     executor: Executor | None = None,
 ) -> TuneResult:
     """Search until the budget is spent, then evaluate on test, once."""
+    if kernels.cold() and (executor is None or executor.here):  # once on a machine: no part of the budget
+        began = clock()
+        compile_kernels(torch.device(pick_device(settings.device)))
+        notes = [
+            *notes,
+            f"Kernels were compiled for this machine, which took {clock() - began:.0f} s before the budget.",
+        ]
     with storage_errors(_place(folder)), full_disk_told(folder.path):
         return _searched(TuningRun(folder, settings, observer, clock, executor), graph, notes)
 

@@ -62,7 +62,7 @@ def test_without_a_folder_to_write_to_each_process_compiles(tmp_path: Path) -> N
 from pathlib import Path
 from numba.core import caching
 from kgtuner.kernels import compiling
-compiling._folder = lambda: Path({str(place)!r})
+compiling.cache_folder = lambda: Path({str(place)!r})
 caching.CacheImpl._locator_classes = [caching.UserProvidedCacheLocator]
 """
     assert [run(script + COMPILE) for _ in "12"] == ["0 1", "0 1"]
@@ -73,3 +73,28 @@ def run(code: str, **environment: str) -> str:
     return subprocess.run(
         command, env=os.environ | environment, capture_output=True, text=True, check=True
     ).stdout.strip()
+
+
+TRAIN = """
+from pathlib import Path
+import torch
+import kgtuner as kt
+from kgtuner import kernels
+from kgtuner.experiment import compile_kernels, run
+assert kernels.cold()
+compile_kernels(torch.device("cpu"))
+assert not kernels.cold()
+compiled = {path.name for path in kernels.cache_folder().rglob("*.nb?")}
+graph = kt.load_dataset("world")
+for model, negatives, optimizer in (("rotate", "independent", "adagrad"), ("transe", "shared", "sgd")):
+    changes = {"training.mode": "negative_sampling", "negatives.name": negatives, "optimizer.name": optimizer}
+    config = kt.default_config(model).updated(changes).limited(max_steps=2, validate_every=2, max_valid_triples=10)
+    run(config, graph, device="cpu")
+print({path.name for path in kernels.cache_folder().rglob("*.nb?")} == compiled)
+"""
+
+
+@pytest.mark.slow
+def test_a_training_compiles_nothing_that_was_not_compiled_before_its_clock(tmp_path: Path) -> None:
+    pytest.importorskip("numba", reason="the kernels need numba")
+    assert run(TRAIN, XDG_CACHE_HOME=str(tmp_path), KGTUNER_KERNELS="on") == "True"
