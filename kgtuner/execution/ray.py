@@ -94,6 +94,7 @@ class Ray(Executor):
         with _own_signal_handlers():
             if self.address is None:
                 ray.init(
+                    address="local",  # not one whose traces lie in the temporary folder
                     num_cpus=self.slots,
                     object_store_memory=OBJECT_STORE_BYTES,
                     include_dashboard=False,

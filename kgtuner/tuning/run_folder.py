@@ -163,6 +163,7 @@ class RunFolder:
             self._lock = open(self.path / "lock", "w")  # noqa: SIM115 - held as long as the run
             fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
+            self.unlock()
             raise RunError(
                 f"another process is working in {self.path}; wait for it or choose another --output"
             ) from None

@@ -26,5 +26,5 @@ def test_kinds_of_errors_have_exit_codes_of_their_own() -> None:
 
 def test_failed_trials_tell_their_reasons_apart() -> None:
     kinds = [cls for cls in ALL if issubclass(cls, TrialFailed)]
-    assert len({cls.reason for cls in kinds}) == len(kinds) == 4
+    assert len({cls.reason for cls in kinds}) == len(kinds) == 5
     assert {cls.exit_code for cls in kinds} == {5}

@@ -19,7 +19,9 @@ def test_a_tuning_and_its_resumption_show_progress_in_a_notebook(
 ) -> None:
     told: list[list[Any]] = []
 
-    def carry_out(folder: Any, settings: Any, graph: Any, watching: list[Any], *rest: Any) -> Any:
+    def carry_out(
+        folder: Any, settings: Any, graph: Any, watching: list[Any], *rest: Any, **more: Any
+    ) -> Any:
         told.append([type(observer) for observer in watching[1:]])  # the first is events.csv
         raise KeyboardInterrupt
 

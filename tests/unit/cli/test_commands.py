@@ -247,8 +247,8 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, dict[str, Any]]]:
     """What `tune` is called with, instead of tuning."""
     made: list[tuple[str, dict[str, Any]]] = []
 
-    def tune(graph: str, *, observer: Any, **settings: Any) -> TuneResult:
-        made.append((graph, settings))
+    def tune(graph: str, *, executor: Any, observer: Any, **settings: Any) -> TuneResult:
+        made.append((graph, settings if executor is None else {**settings, "executor": executor.describe()}))
         observer.notify(Note("under way"), 1.0, None)
         return tuned(settings["output"])
 
@@ -266,6 +266,7 @@ def test_tune_passes_on_only_what_was_given(calls: list[tuple[str, dict[str, Any
     searching = "--algorithm random --max-steps 500 --subgraph-ratio 0.3 --output p"
     assert main(["tune", "umls", "--trials", "4", *searching.split()]) == 0
     assert main(["tune", "umls", "--trials", "4", "--one-stage", "--output", "q"]) == 0
+    assert main(["tune", "umls", "--trials", "4", "--workers", "2", "--output", "r"]) == 0
     assert calls == [
         ("world", {"budget": "2m", "output": "runs/world-complex"}),
         (
@@ -281,6 +282,7 @@ def test_tune_passes_on_only_what_was_given(calls: list[tuple[str, dict[str, Any
         ),
         ("umls", {"trials": 4, "algorithm": "random", "max_steps": 500, "subgraph_ratio": 0.3, "output": "p"}),
         ("umls", {"trials": 4, "two_stages": False, "output": "q"}),
+        ("umls", {"trials": 4, "output": "r", "executor": {"name": "local", "workers": 2, "devices": []}}),
     ]  # fmt: skip
 
 
@@ -343,9 +345,10 @@ def test_resume_goes_on_with_the_run_and_its_metric(
     (tmp_path / "run.json").write_text('{"format": 1, "settings": {"metric": "mean_rank"}}')
     asked = []
 
-    def resume(output: str, *, observer: Any) -> TuneResult:
+    def resume(output: str, *, executor: Any, observer: Any) -> TuneResult:
         from kgtuner.tuning.events import TrialEnded
 
+        assert executor is None  # one like that with which the run began
         asked.append(output)
         observer.notify(TrialEnded("full", 0, -12.0, None, 1.0, True), 1.0, None)
         return tuned(output)

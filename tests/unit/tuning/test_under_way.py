@@ -13,12 +13,17 @@ from kgtuner.tuning.schedule import START_SECONDS
 from kgtuner.tuning.under_way import TRIES, StagePlan, UnderWay
 
 
-def started(seconds: float | None, checkpoint: Path | None = None, ends_at: float | None = 100.0) -> UnderWay:
+def started(
+    seconds: float | None,
+    checkpoint: Path | None = None,
+    ends_at: float | None = 100.0,
+    start_seconds: float = 0.0,
+) -> UnderWay:
     plan = StagePlan("full", Path("graph"), ends_at, None, 1, GraphSize(6, 1, 6))
     config = default_config("complex").limited(max_seconds=seconds)
     nothing: Any = None
     begun = UnderWay.starting(plan, nothing, nothing, config, checkpoint, 10.0)
-    begun.submitted(10.0)
+    begun.submitted(10.0, ends_at, start_seconds)
     return begun
 
 
@@ -62,3 +67,10 @@ def test_a_trial_is_given_up_soon_after_its_stage_should_be_over() -> None:
     assert not trial.overdue(104.0)
     assert trial.overdue(106.0)
     assert not started(None, ends_at=None).overdue(1e9)
+
+
+def test_a_trial_that_takes_long_to_start_is_waited_for() -> None:
+    assert started(20.0, ends_at=None).overdue(71.0)
+    slow = started(20.0, ends_at=None, start_seconds=10.0)
+    assert not slow.overdue(99.0)
+    assert slow.overdue(101.0)
