@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import json
 from collections.abc import Callable, Container, Sequence
+from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
@@ -138,10 +139,8 @@ class OneWriter(_CachedStorage):
         self.check_trial_is_updatable(trial_id, before.state)
         if state == TrialState.RUNNING and before.state != TrialState.WAITING:
             return False
-        try:
+        with suppress(UpdateFinishedTrialError):  # it was running here: a first try was kept, its answer lost
             self._backend.write(self._unwritten, trial_id, state, values)
-        except UpdateFinishedTrialError:
-            pass  # it was running here, so this was written before and its answer was lost
         self._unwritten.clear()
 
         def change(trial: FrozenTrial) -> None:
@@ -177,7 +176,9 @@ class OneWriter(_CachedStorage):
         trials = self._backend._get_trials(study_id, None, set(), -1)
         study.trials.clear()
         for trial in trials:
-            one = {name: study.param_distribution.setdefault(name, d) for name, d in trial.distributions.items()}
+            one = {
+                name: study.param_distribution.setdefault(name, d) for name, d in trial.distributions.items()
+            }
             trial.distributions = {n: one[n] if one[n] == d else d for n, d in trial.distributions.items()}
         self._add_trials_to_cache(study_id, sorted(trials, key=lambda trial: trial.number))
         self._read.add(study_id)

@@ -62,7 +62,7 @@ POSTGRES = {
 
 
 class TrialStore:
-    """The studies of one run, written by this process alone. Every finished trial is on disk before the next one starts.
+    """The studies of one run, written by one process. Every finished trial is on disk before the next one starts.
 
     Args:
         place: a sqlite file, made when it does not exist, or the URL of a PostgreSQL database (see `postgres_url`).
@@ -280,7 +280,9 @@ def requeue_interrupted(study: Study, but: Collection[int] = ()) -> int:
         storage.set_trial_user_attr(number, INTERRUPTED, True)
         storage.set_trial_user_attr(number, REASON, "interrupted")
         study.tell(trial.number, state=TrialState.FAIL)
-        asked = trial.params or trial.system_attrs.get("fixed_params")  # it was put in line and not handed out
+        asked = trial.params or trial.system_attrs.get(
+            "fixed_params"
+        )  # it was put in line and not handed out
         if asked:
             study.enqueue_trial(asked, user_attrs=_kept(trial.user_attrs))
         count += 1
