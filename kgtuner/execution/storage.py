@@ -33,6 +33,7 @@ from sqlalchemy.exc import (
 )
 
 from kgtuner.errors import ConfigError, RunError
+from kgtuner.execution.one_writer import BatchStorage, OneWriter
 from kgtuner.types import INTERRUPTED, Clock
 
 T = TypeVar("T")
@@ -61,7 +62,7 @@ POSTGRES = {
 
 
 class TrialStore:
-    """The studies of one run. Every finished trial is on disk before the next one starts.
+    """The studies of one run, written by one process. Every finished trial is on disk before the next one starts.
 
     Args:
         place: a sqlite file, made when it does not exist, or the URL of a PostgreSQL database (see `postgres_url`).
@@ -84,6 +85,7 @@ class TrialStore:
                 options = {"connect_args": POSTGRES, "pool_pre_ping": True}
             try:
                 self._storage = PatientStorage(url, engine_kwargs=options)
+                self._trials = OneWriter(self._storage)
             except RuntimeError as error:  # its tables are of another Optuna
                 raise RunError(f"cannot use {self.place}: {_first_line(str(error))}") from None
             engine: Engine = self._storage.engine
@@ -114,7 +116,7 @@ class TrialStore:
         """The study of a stage, made when it does not exist; larger values are better."""
         with storage_errors(self.place):
             return optuna.create_study(
-                storage=self._storage,
+                storage=self._trials,
                 study_name=self._prefix + name,
                 sampler=sampler,
                 direction="maximize",
@@ -122,14 +124,21 @@ class TrialStore:
             )
 
     def trials(self, name: str) -> list[FrozenTrial]:
-        """All trials of a stage in order; none when the stage has not begun."""
+        """All trials of a stage in order, not to be changed; none when the stage has not begun."""
         with storage_errors(self.place):
-            names = optuna.get_all_study_names(self._storage)
-            return (
-                optuna.load_study(study_name=self._prefix + name, storage=self._storage).get_trials()
-                if self._prefix + name in names
-                else []
-            )
+            try:
+                study = self._trials.get_study_id_from_name(self._prefix + name)
+            except KeyError:
+                return []
+            return self._trials.get_all_trials(study, deepcopy=False)
+
+    def flush(self) -> None:
+        """Bring what running trials were given to disk; beginnings and ends of trials are there already.
+
+        What has not been handed out may be lost: it is proposed again.
+        """
+        with storage_errors(self.place):
+            self._trials.flush()
 
     def close(self) -> None:
         if self._held is not None:
@@ -190,7 +199,7 @@ def patiently(
             before_next()
 
 
-class PatientStorage(optuna.storages.RDBStorage):
+class PatientStorage(BatchStorage):
     """Optuna's storage, which asks again while its database is locked or away.
 
     A write whose answer was lost is made twice. A trial begun twice is closed by who asked for it.
@@ -198,7 +207,7 @@ class PatientStorage(optuna.storages.RDBStorage):
 
 
 def _patient(name: str) -> Callable[..., Any]:
-    whole = getattr(optuna.storages.RDBStorage, name)
+    whole = getattr(BatchStorage, name)
 
     @wraps(whole)
     def method(self: PatientStorage, *args: Any, **options: Any) -> Any:
@@ -208,10 +217,9 @@ def _patient(name: str) -> Callable[..., Any]:
 
 
 for _name in (
-    "_create_new_trial", "_get_best_trial_id", "_get_trials", "_set_trial_param", "create_new_study",
-    "get_all_studies", "get_study_directions", "get_study_id_from_name", "get_study_name_from_id",
-    "get_study_system_attrs", "get_study_user_attrs", "get_trial", "get_trial_id_from_study_id_trial_number",
-    "set_study_system_attr", "set_trial_state_values", "set_trial_system_attr", "set_trial_user_attr",
+    "_create_new_trial", "_get_best_trial_id", "_get_trials", "create_new_study", "get_all_studies",
+    "get_study_directions", "get_study_id_from_name", "get_study_name_from_id", "get_study_system_attrs",
+    "get_study_user_attrs", "get_trial_id_from_study_id_trial_number", "set_study_system_attr", "write",
 ):  # fmt: skip
     setattr(PatientStorage, _name, _patient(_name))
 
@@ -272,8 +280,11 @@ def requeue_interrupted(study: Study, but: Collection[int] = ()) -> int:
         storage.set_trial_user_attr(number, INTERRUPTED, True)
         storage.set_trial_user_attr(number, REASON, "interrupted")
         study.tell(trial.number, state=TrialState.FAIL)
-        if trial.params:
-            study.enqueue_trial(trial.params, user_attrs=_kept(trial.user_attrs))
+        asked = trial.params or trial.system_attrs.get(
+            "fixed_params"
+        )  # it was put in line and not handed out
+        if asked:
+            study.enqueue_trial(asked, user_attrs=_kept(trial.user_attrs))
         count += 1
     return count
 

@@ -74,9 +74,9 @@ class FullSearch:
         if self.study.get_trials(deepcopy=False, states=(TrialState.WAITING,)):
             return self._asked(seconds)  # what an interruption cut off comes first, and is what it was
         waiting = self._not_yet_tried()
-        kinds = self._untried_kinds(waiting)
         tries = begun(self.run, self.study)
-        if kinds and tries < TRANSFERS:
+        kinds = self._untried_kinds(waiting) if tries < TRANSFERS else []
+        if kinds:
             return self._transfer(kinds[0], seconds)
         if tries % 2 and tries >= (TRANSFERS if self.found else STARTUP):
             near = self._widened(last) or self._neighbour(tries)  # every other one stays near the best
@@ -206,6 +206,8 @@ class FullSearch:
 
     def _not_yet_tried(self) -> list[FrozenTrial]:
         """The best of stage one that have not been on the full graph, the best first."""
+        if not self.found:
+            return []
         tried = [
             t.params or t.system_attrs.get("fixed_params") for t in self.study.get_trials(deepcopy=False)
         ]

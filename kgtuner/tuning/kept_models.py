@@ -71,7 +71,13 @@ class KeptModels:
         for file in self.folder.glob("trial-*.safetensors"):
             if file.absolute() not in models and file.absolute() not in running:
                 file.unlink(missing_ok=True)
-        kept = list(dict.fromkeys(self.checkpoint(self.root(study, trial)) for trial in best_first))
+        kept: list[Path] = []
+        for trial in best_first:  # of a training that went on several times there is one checkpoint
+            if len(kept) > self.slots:
+                break
+            file = self.checkpoint(self.root(study, trial))
+            if file not in kept:
+                kept.append(file)
         defaults = {self.checkpoint(self.root(study, t)) for t in finished if t.user_attrs.get(DEFAULT)}
         waiting = {self.checkpoint(t) for t in trials if t.state == TrialState.WAITING}
-        self.drop_checkpoints({*kept[: self.slots + 1], *defaults, *waiting, *running})
+        self.drop_checkpoints({*kept, *defaults, *waiting, *running})

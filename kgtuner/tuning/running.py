@@ -249,6 +249,7 @@ class TuningRun:
             save_to=self.model_path(under_way.number) if under_way.keeps_model else None,
             checkpoint=under_way.checkpoint,
         )
+        self.store.flush()  # whatever comes, what runs is known
         under_way.submitted(self.elapsed, self._last_moment(under_way.plan), self.start_seconds)
         under_way.job = self.executor.submit(task, Resources(cpus=task.threads))
         self.under_way.append(under_way)

@@ -12,7 +12,15 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from kgtuner.errors import ConfigError, RunError
-from kgtuner.execution.storage import PATIENCE, TrialStore, finish, patiently, postgres_url, storage_errors
+from kgtuner.execution.storage import (
+    PATIENCE,
+    TrialStore,
+    finish,
+    patiently,
+    postgres_url,
+    requeue_interrupted,
+    storage_errors,
+)
 
 
 def test_a_finished_trial_survives_a_power_cut(tmp_path: Path) -> None:
@@ -117,3 +125,40 @@ def test_a_server_that_answers_garbage_is_one_sentence(garbage: int) -> None:
     pytest.importorskip("psycopg", reason="needs kgtuner[postgres]")
     with pytest.raises(RunError, match=r"^cannot use postgresql://127.0.0.1:\d+/d: [^\n]+$"):
         TrialStore(f"postgresql://127.0.0.1:{garbage}/d", "mark")
+
+
+def test_what_runs_is_on_disk_once_it_is_handed_out(tmp_path: Path) -> None:
+    store, sampler = TrialStore(tmp_path / "study.sqlite"), optuna.samplers.RandomSampler(seed=0)
+    trial = store.study("full", sampler).ask()
+    value = trial.suggest_float("x", 0.0, 1.0)
+    trial.set_user_attr("pair", (1, 2))
+    assert [t.params for t in store.trials("full")] == [{"x": value}]
+    store.flush()
+    other = TrialStore(tmp_path / "study.sqlite")  # after a kill: what this one had in memory is gone
+    (kept,) = other.trials("full")
+    assert (kept.state.name, kept.params, kept.user_attrs) == ("RUNNING", {"x": value}, {"pair": [1, 2]})
+    store.close()
+    other.close()
+
+
+def test_a_configuration_put_in_line_is_not_lost_by_a_kill_before_it_is_handed_out(tmp_path: Path) -> None:
+    store, sampler = TrialStore(tmp_path / "study.sqlite"), optuna.samplers.RandomSampler(seed=0)
+    study = store.study("full", sampler)
+    study.enqueue_trial({"x": 0.25})
+    study.ask().suggest_float("x", 0.0, 1.0)
+    store.close()
+    store = TrialStore(tmp_path / "study.sqlite")
+    study = store.study("full", sampler)
+    assert requeue_interrupted(study) == 1
+    assert study.ask().suggest_float("x", 0.0, 1.0) == 0.25
+    store.close()
+
+
+def test_a_trial_begun_twice_because_an_answer_was_lost_is_seen(tmp_path: Path) -> None:
+    store = TrialStore(tmp_path / "study.sqlite")
+    study = store.study("full", optuna.samplers.RandomSampler(seed=0))
+    study.ask()
+    store._storage._create_new_trial(study._study_id)  # made, and nobody was told
+    study.ask()
+    assert [(t.number, t.state.name) for t in store.trials("full")] == [(n, "RUNNING") for n in range(3)]
+    store.close()
