@@ -138,10 +138,10 @@ class RunFolder:
         Else the folder would be neither a run to go on with nor free for a new one.
         """
         try:
-            for stale in self.path.glob(f"{WORKPLACE}*"):  # of a process that was killed: we hold the lock
-                shutil.rmtree(stale, ignore_errors=True)
+            self._drop_workplaces()  # of a process that was killed: we hold the lock
             yield
         except BaseException:
+            self._drop_workplaces()
             for name in BEGINNING - self._found:
                 item = self.path / name
                 if item.is_dir():
@@ -152,6 +152,10 @@ class RunFolder:
                 with suppress(OSError):  # somebody works or looks in it: an empty folder is as good as none
                     self.path.rmdir()
             raise
+
+    def _drop_workplaces(self) -> None:
+        for unfinished in self.path.glob(f"{WORKPLACE}*"):
+            shutil.rmtree(unfinished, ignore_errors=True)
 
     def lock(self) -> None:
         """Keep other processes out until this one ends, and take away what a killed one was in the middle of writing.
