@@ -24,7 +24,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 Key = tuple[str, int, str]
 """A kind of row (one of `TABLES`), a trial's id and a name."""
 
-TABLES = {
+TABLES: dict[str, tuple[Any, str]] = {
     "params": (models.TrialParamModel, "param_name"),
     "user_attrs": (models.TrialUserAttributeModel, "key"),
     "system_attrs": (models.TrialSystemAttributeModel, "key"),
