@@ -129,7 +129,7 @@ def overhead(trials: int) -> dict[str, Any]:
         proposals.append(time.perf_counter() - began)
         return proposal
 
-    RandomSampler.sample_relative = timed  # type: ignore[method-assign]
+    RandomSampler.sample_relative = timed  # type: ignore[assignment, method-assign]
     with tempfile.TemporaryDirectory(prefix="kgtuner-throughput-") as place:
         executor = Instant()
         executor.run = lambda *args, **options: (_ for _ in ()).throw(KeyboardInterrupt)  # type: ignore[method-assign]
