@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -86,7 +87,7 @@ def as_trials(frame: pd.DataFrame) -> Trials:
     """The trials that ended, well or badly, and were not cut off from outside or made twice.
 
     Raises:
-        DataError: when none is left.
+        DataError: when none is left, or where a number is expected and something else stands there.
     """
     if "state" in frame:
         frame = frame[frame["state"] != "interrupted"]
@@ -98,7 +99,11 @@ def as_trials(frame: pd.DataFrame) -> Trials:
     if not len(frame):
         raise DataError("the table has no finished trial")
     space = legal_space([str(name) for name in frame["model.name"].unique()])
-    assignments = [_assignment(space, row) for row in frame.to_dict("records")]
+    values = _numbers(frame, "value")
+    assignments = [
+        _assignment(space, row, number)
+        for number, row in zip(frame.index, frame.to_dict("records"), strict=True)
+    ]
     kept = [number for number, assignment in enumerate(assignments) if assignment is not None]
     frame = frame.iloc[kept]
     group = next((name for name in GROUPS if name in frame), None)
@@ -106,19 +111,42 @@ def as_trials(frame: pd.DataFrame) -> Trials:
     return Trials(
         space,
         space.codes.rows([a for a in assignments if a is not None]),
-        frame["value"].to_numpy(dtype=np.float64),
-        frame[seconds].to_numpy(dtype=np.float64) if seconds else np.full(len(frame), np.nan),
+        values[kept],
+        _numbers(frame, seconds) if seconds else np.full(len(frame), np.nan),
         tuple(str(name) for name in frame[group]) if group else (FULL,) * len(frame),
     )
 
 
-def _assignment(space: Space, row: dict[Any, Any]) -> dict[str, Any] | None:
+def _numbers(frame: pd.DataFrame, column: str) -> FloatArray:
+    """(n,) numbers of a column, NaN where it is empty."""
+    return np.array(
+        [_number(value, column, row) for row, value in zip(frame.index, frame[column], strict=True)],
+        dtype=np.float64,
+    )
+
+
+def _number(value: Any, column: str, row: int) -> float:
+    """A number, or NaN for nothing; `row` counts from 0."""
+    try:
+        number = math.nan if value is None else float(value)
+    except (ValueError, TypeError):
+        number = math.inf
+    if math.isinf(number):
+        raise DataError(
+            f"row {row + 1} of the table of trials has {value!r:.40} as {column}; expected a number, or nothing"
+        )
+    return number
+
+
+def _assignment(space: Space, row: dict[Any, Any], number: int) -> dict[str, Any] | None:
     """A row as a configuration; None when it lacks something that applies, as a default configuration may."""
     found: dict[str, Any] = {}
     for parameter in space.parameters:
         value = row.get(parameter.name)
         if value is None or value != value:
             continue
+        if not parameter.categorical:
+            value = _number(value, parameter.name, number)
         found[parameter.name] = int(value) if parameter.whole else value
     active = space.active(found)
     if any(name not in found for name in active):

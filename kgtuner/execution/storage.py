@@ -311,7 +311,10 @@ def storage_errors(place: Path | str) -> Iterator[None]:
         yield
     except (SQLAlchemyError, sqlite3.Error, optuna.exceptions.StorageInternalError) as error:
         told = _words_of(error)
-        if "full" in told:
+        said = (
+            told if isinstance(_of_database(error), DBAPIError) else ""
+        )  # others repeat statement and values
+        if re.search("disk is full|disk full|No space left", said):
             raise RunError(f"cannot write {place}: the disk is full; free some space and resume") from None
         if "malformed" in told or "not a database" in told:
             raise RunError(

@@ -156,9 +156,11 @@ def serve(output: str | Path, port: int, on_ready: Callable[[str], None]) -> str
     if folder.read("run.json").get("kind") != "tune":
         raise RunError(f"{output} is a single training, which has no study; give the folder of a tuning")
     if folder.storage is not None:
-        raise RunError(
-            f"the trials of {output} lie in {folder.storage[0]}; look at them by: optuna-dashboard {folder.storage[0]}"
-        )
+        place = folder.storage[0]
+        address = (
+            "postgresql+psycopg:" + place.partition(":")[2]
+        )  # the driver that kgtuner[postgres] installs
+        raise RunError(f"the trials of {output} lie in {place}; look at them by: optuna-dashboard {address}")
     if not folder.study.exists():
         raise RunError(f"{output} has no trials yet; wait for the first, or: kgtuner tune --resume {output}")
     with TemporaryDirectory(prefix="kgtuner-dashboard-") as place:

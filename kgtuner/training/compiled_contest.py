@@ -102,12 +102,13 @@ class CompiledJudge(Judge):
     ) -> tuple[Tensor, Tensor, Tensor]:
         """The gradient at the queries, the rows that did not move, and the gradient at these."""
         touched = self._compiled(contest)
-        room = self._room(
-            len(touched) if self.optimizer is None else min(len(touched), 2 * len(contest.query))
-        )
-        given = (self.model.entities, contest.query, asked, weights, room, self.optimizer)
+        room = len(touched)
+        if self.optimizer is not None and self.optimizer.KERNEL is not None:  # only these rows are left
+            room = min(room, 2 * len(contest.query))
+        at_rows = self._room(room)
+        given = (self.model.entities, contest.query, asked, weights, at_rows, self.optimizer)
         at_query, rest = touched.slopes(kind, *given)
-        return at_query, rest, room[: len(rest)]
+        return at_query, rest, at_rows[: len(rest)]
 
 
 def _asked(b: int, n: int) -> Tensor:

@@ -19,16 +19,25 @@ from kgtuner.regularizers import REGULARIZERS
 from kgtuner.training.best import BestParameters
 from kgtuner.training.early_stopping import EarlyStopping
 from kgtuner.training.negative_sampling import NegativeSamplingStep
-from kgtuner.training.optimizers import OPTIMIZERS
+from kgtuner.training.optimizers import OPTIMIZERS, SGD
 from kgtuner.training.queries import Batches, TrainingQueries
 from kgtuner.training.trainer import Limits, Trainer
 
+if kernels.installed():
+    from kgtuner.training.compiled_rows import CompiledRows
+
 pytestmark = pytest.mark.skipif(not kernels.installed(), reason="the kernels need numba")
 
-N, R, STEPS = 40, 3, 4
+N, R, STEPS, BATCH = 40, 3, 4, 24
 TRIPLES = np.unique(np.random.default_rng(0).integers([N, R, N], size=(90, 3)), axis=0)
 KNOWN = KnownAnswers.of(TRIPLES, N, R)
 VARIANTS: list[tuple[str, dict[str, Any]]] = [*((name, {}) for name in MODELS), ("transe", {"norm": 2})]
+
+
+class NoKernel(SGD):
+    """An optimiser as somebody adds one."""
+
+    KERNEL = None
 
 
 def made(name: str, options: dict[str, Any], dtype: torch.dtype = torch.double) -> Model:
@@ -48,13 +57,13 @@ def trained(
     dense: bool,
     compiled: bool,
 ) -> list[torch.Tensor]:
-    """The losses of a few steps of 24 queries with 6 negatives, and both tables after them.
+    """The losses of a few steps of `BATCH` queries with 6 negatives, and both tables after them.
 
     Without the layers: ConvE's biases before a normalisation have gradients of rounding alone, of any sign.
     """
     torch.manual_seed(0)
     model, generator = made(name, options), torch.Generator().manual_seed(1)
-    mover = OPTIMIZERS[optimizer](learning_rate=0.05)
+    mover = (NoKernel if optimizer == "no kernel" else OPTIMIZERS[optimizer])(learning_rate=0.05)
     step = NegativeSamplingStep(
         model,
         LOSSES[loss](),
@@ -67,7 +76,7 @@ def trained(
         optimizer=mover,
     )
     limits = Limits(max_steps=STEPS, validate_every=STEPS)
-    batches = Batches(step.n, 24, generator)
+    batches = Batches(step.n, BATCH, generator)
     trainer = Trainer(model, step, mover, batches, EarlyStopping(5), limits, BestParameters(model))
     model.train()
     losses = torch.stack([trainer.train_batch(batches.next()) for _ in range(STEPS)])
@@ -95,6 +104,27 @@ def test_training_with_kernels_repeats_itself_bit_for_bit(optimizer: str) -> Non
         trained("rotate", {}, "bce_mean", "independent", optimizer, dense=False, compiled=True) for _ in "12"
     )
     assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
+
+
+@pytest.mark.parametrize("name", ["transe", "rotate"])
+def test_an_optimizer_without_a_kernel_gets_room_for_every_row(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slopes = CompiledRows.slopes
+
+    def checked(rows: CompiledRows, *given: Any) -> Any:
+        room, optimizer = given[-2:]
+        assert isinstance(optimizer, NoKernel)
+        assert len(room) >= len(rows)  # nothing else holds the kernel back from writing beyond it
+        return slopes(rows, *given)
+
+    monkeypatch.setattr(CompiledRows, "slopes", checked)
+    monkeypatch.setattr(f"{__name__}.BATCH", 3)  # 6 rows of queries and answers, up to 18 of what is drawn
+    for dense in (True, False):
+        given = (name, {}, "bce_mean", "independent", "no kernel")
+        ours, plain = (trained(*given, dense=dense, compiled=compiled) for compiled in (True, False))
+        for mine, theirs in zip(ours, plain, strict=True):
+            torch.testing.assert_close(mine, theirs, rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("bad", [float("nan"), float("inf")])

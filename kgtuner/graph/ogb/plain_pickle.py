@@ -3,17 +3,17 @@
 A pickle is a program: it names functions, and the unpickler calls them. OGB's files come over plain HTTP without a
 checksum, so here no name leads to a function of numpy or torch. Each of the few names that such a file needs stands
 for a class below, which does nothing but keep what it is told; arrays are then made from those records, with every
-size checked against the bytes that are really there. Any other name is refused.
+size checked against the bytes that are really there. Any other name is refused, and so is a state for a record: an
+unpickler would write it over fields that were checked before.
 """
 
 from __future__ import annotations
 
 import math
 import pickle
-from collections import OrderedDict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import IO, Any
+from typing import IO, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
@@ -30,7 +30,9 @@ STORAGES = {
 }  # fmt: skip
 """torch's names for flat memory, and the numbers in it."""
 
-DAMAGE = (pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, OverflowError)
+DAMAGE = (
+    pickle.UnpicklingError, EOFError, ValueError, TypeError, LookupError, AttributeError, OverflowError, BufferError,
+)  # fmt: skip
 """What the unpickler raises for bytes that are no pickle, or one with impossible contents."""
 
 
@@ -38,7 +40,21 @@ class NotPlain(DataError):
     """The file asks for something that is neither an array, nor a text, a number or a container of them."""
 
 
-class DtypeRecord:
+class Record:
+    """Something that a pickle may ask for, but never change afterwards."""
+
+    def __setstate__(self, state: object) -> None:
+        self._refuse()
+
+    def _refuse(self) -> NoReturn:
+        raise NotPlain(f"expected arrays, texts and numbers only, got a state for a {type(self).__name__}")
+
+
+class Ordered(Record, dict[Any, Any]):
+    """What `collections.OrderedDict` stands for: a dict keeps its order."""
+
+
+class DtypeRecord(Record):
     """What `numpy.dtype(...)` was called with."""
 
     def __init__(self, code: object = None, align: object = False, copy: object = True) -> None:
@@ -56,11 +72,11 @@ class DtypeRecord:
         return np.dtype(("<" if self.order == "=" else self.order) + self.code)
 
 
-class ArrayRecord:
+class ArrayRecord(Record):
     """What an array was told to be."""
 
-    def __init__(self) -> None:
-        self.values: npt.NDArray[Any] | None = None
+    def __init__(self, values: npt.NDArray[Any] | None = None) -> None:
+        self.values = values
 
     def __setstate__(self, state: object) -> None:
         if not isinstance(state, tuple) or len(state) != 5 or not isinstance(state[2], DtypeRecord):
@@ -69,11 +85,11 @@ class ArrayRecord:
         self.values = as_array(content, dtype.dtype(), shape, "F" if fortran else "C")
 
 
-class Array:
+class Array(Record):
     """The name `numpy.ndarray`, which is only ever an argument."""
 
 
-class Storage:
+class Storage(Record):
     """A name such as `torch.LongStorage`, which is only ever an argument."""
 
     def __init__(self, code: str) -> None:
@@ -81,7 +97,7 @@ class Storage:
 
 
 @dataclass
-class TensorRecord:
+class TensorRecord(Record):
     """A view of flat memory, which lies elsewhere in the file: its key there, and offset, shape and strides."""
 
     storage: StorageRecord
@@ -91,7 +107,7 @@ class TensorRecord:
 
 
 @dataclass(frozen=True)
-class StorageRecord:
+class StorageRecord(Record):
     """Flat memory that is stored under `key`: so many numbers of a type."""
 
     key: str
@@ -99,14 +115,24 @@ class StorageRecord:
     count: int
 
 
+@dataclass(frozen=True)
+class Name(Record):
+    """A name that a file may call: a function of ours, which it must not reach itself."""
+
+    function: Callable[..., Any]
+
+    def __call__(self, *given: Any) -> Any:
+        return self.function(*given)
+
+
 def _reconstruct(kind: object, shape: object, code: object) -> ArrayRecord:
     return ArrayRecord()
 
 
-def _from_buffer(content: object, dtype: object, shape: object, order: object) -> npt.NDArray[Any]:
+def _from_buffer(content: object, dtype: object, shape: object, order: object) -> ArrayRecord:
     if not isinstance(dtype, DtypeRecord) or order not in ("C", "F"):
         raise NotPlain("expected an array of plain numbers, got another buffer")
-    return as_array(content, dtype.dtype(), shape, str(order))
+    return ArrayRecord(as_array(content, dtype.dtype(), shape, str(order)))
 
 
 def _scalar(dtype: object, content: object) -> int | float | bool:
@@ -147,7 +173,7 @@ NAMES: Mapping[tuple[str, str], Callable[..., Any]] = {
     ("_codecs", "encode"): _encode,
     ("__builtin__", "bytes"): _no_bytes,
     ("builtins", "bytes"): _no_bytes,
-    ("collections", "OrderedDict"): OrderedDict,
+    ("collections", "OrderedDict"): Ordered,
     ("torch._utils", "_rebuild_tensor"): _tensor,
     ("torch._utils", "_rebuild_tensor_v2"): _tensor,
 }
@@ -170,7 +196,7 @@ class PlainUnpickler(pickle.Unpickler):
             return Storage(STORAGES[name])
         if (module, name) not in NAMES:
             raise NotPlain(f"expected arrays, texts and numbers only, got a call of {module}.{name}")
-        return NAMES[module, name]
+        return Name(NAMES[module, name])
 
     def persistent_load(self, pid: Any) -> StorageRecord:
         kind, key, count = (
@@ -211,7 +237,7 @@ def plain(value: Any, memory: Mapping[str, npt.NDArray[Any]], what: str) -> Any:
     Raises:
         NotPlain: for anything else.
     """
-    if value is None or isinstance(value, bool | int | float | str | np.ndarray):
+    if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, ArrayRecord) and value.values is not None:
         return value.values
@@ -250,10 +276,13 @@ def whole_numbers(value: object) -> tuple[int, ...]:
 
 def _view(tensor: TensorRecord, memory: Mapping[str, npt.NDArray[Any]], what: str) -> npt.NDArray[Any]:
     flat = memory[tensor.storage.key]
+    sizes = (tensor.offset, *tensor.shape, *tensor.strides)
+    if len(tensor.shape) != len(tensor.strides) or not all(type(n) is int and n >= 0 for n in sizes):
+        raise NotPlain(f"{what} is refused: a tensor reaches beyond its memory")
     last = tensor.offset + sum((n - 1) * s for n, s in zip(tensor.shape, tensor.strides, strict=True))
     if 0 in tensor.shape:
         return np.empty(tensor.shape, flat.dtype)
-    if tensor.offset < 0 or last >= len(flat):
+    if last >= len(flat):
         raise NotPlain(f"{what} is refused: a tensor reaches beyond its memory")
     strides = [stride * flat.itemsize for stride in tensor.strides]
     view = np.lib.stride_tricks.as_strided(flat[tensor.offset :], tensor.shape, strides, writeable=False)

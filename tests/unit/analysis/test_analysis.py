@@ -161,3 +161,18 @@ def test_a_table_without_values_is_refused_with_one_sentence(tmp_path: Path) -> 
     (tmp_path / "a.csv").write_text("number\n1\n")
     with pytest.raises(DataError, match="has no column 'value'"):
         read_trials(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize(
+    ("column", "given"),
+    [("value", "n/a"), ("seconds", "long"), ("model.dimension", "big"), ("model.dimension", "1e999")],
+)
+def test_a_text_where_a_number_belongs_is_refused_with_its_row(
+    column: str, given: str, tmp_path: Path
+) -> None:
+    frame = table(20)
+    frame = frame[frame["fidelity"] == "full"].reset_index(drop=True).astype({column: object})
+    frame.loc[6, column] = given
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    with pytest.raises(DataError, match=rf"row 7 of the table of trials has '?\S+ as {column}; expected a"):
+        as_trials(read_trials(tmp_path / "a.csv"))

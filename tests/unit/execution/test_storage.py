@@ -9,7 +9,7 @@ from typing import Any
 import optuna
 import pytest
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import OperationalError, PendingRollbackError
 
 from kgtuner.errors import ConfigError, RunError
 from kgtuner.execution.storage import (
@@ -80,6 +80,28 @@ def test_what_a_statement_contains_is_not_taken_for_what_the_database_said() -> 
     gone = OperationalError("SELECT", {"study_name": "full"}, sqlite3.OperationalError("server closed"))
     with pytest.raises(RunError, match="^cannot use here: server closed$"), storage_errors("here"):
         raise gone
+
+
+def test_a_broken_transaction_on_the_study_called_full_is_no_full_disk() -> None:
+    broken = PendingRollbackError(
+        "Can't reconnect until invalid transaction is rolled back. [SQL: SELECT] [parameters: {'name': 'run/full'}]"
+    )
+    with pytest.raises(RunError, match="^cannot use here: Can't reconnect"), storage_errors("here"):
+        raise broken
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "database or disk is full",
+        'could not extend file "base/1/2": No space left on device',
+        "could not write to file: disk full",
+    ],
+)
+def test_a_full_disk_is_told_as_one(told: str) -> None:
+    full = OperationalError("INSERT", {}, sqlite3.OperationalError(told))
+    with pytest.raises(RunError, match="the disk is full; free some space"), storage_errors("here"):
+        raise full
 
 
 @pytest.mark.parametrize("told", ["database or disk is full", "database disk image is malformed"])

@@ -182,6 +182,11 @@ def test_a_missing_extra_is_a_sentence_with_the_command(
         (None, "is not a run folder: run.json is missing"),
         ({"kind": "train"}, "is a single training, which has no study; give the folder of a tuning"),
         ({"kind": "tune"}, "has no trials yet; wait for the first, or: kgtuner tune --resume"),
+        (
+            {"kind": "tune", "storage": {"url": "postgresql://me@host:5432/trials", "run": "a"}},
+            r"lie in postgresql://me@host:5432/trials; look at them by: "
+            r"optuna-dashboard postgresql\+psycopg://me@host:5432/trials$",
+        ),
     ],
 )
 def test_a_folder_without_a_study_is_a_sentence(

@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from kgtuner.errors import DataError
-from kgtuner.graph.ogb.plain_pickle import NotPlain
+from kgtuner.graph.ogb.plain_pickle import NotPlain, StorageRecord, TensorRecord, plain
 from kgtuner.graph.ogb.tensor_files import read_tensor_file
 
 PLAIN: dict[Any, Any] = {
@@ -116,6 +116,64 @@ def test_a_tensor_cannot_reach_beyond_its_memory(tmp_path: Path) -> None:
     path.write_bytes(content.replace(shape, b"K\x02K\x04\x85"))
     with pytest.raises(NotPlain, match="a tensor reaches beyond its memory"):
         read_tensor_file(path)
+
+
+def zip_of(path: Path, structure: bytes, memory: bytes) -> Path:
+    """A .pt file with a pickle written by hand; its tensors lie in `0`."""
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x/data.pkl", structure)
+        archive.writestr("x/data/0", memory)
+    return path
+
+
+STORAGE = b"(X\x07\0\0\0storagectorch\nLongStorage\nX\x01\0\0\x000X\x03\0\0\0cpuK\x04tQ"
+TENSOR = b"ctorch._utils\n_rebuild_tensor_v2\n(" + STORAGE + b"K\x00K\x02\x85K\x01\x85tR"
+NEGATIVE = b"(dX\x07\0\0\0strides(J" + (-100_000).to_bytes(4, "little", signed=True) + b"tsb"
+
+
+def test_a_tensor_written_by_hand_is_read(tmp_path: Path) -> None:
+    path = zip_of(tmp_path / "x.pt", b"\x80\x02" + TENSOR + b".", np.arange(4).tobytes())
+    assert equal(read_tensor_file(path), np.arange(2))
+
+
+@pytest.mark.parametrize(
+    "structure",
+    [
+        TENSOR + NEGATIVE,
+        STORAGE + NEGATIVE,
+        b"ctorch\nLongStorage\n" + NEGATIVE,
+        b"cnumpy\nndarray\n" + NEGATIVE,
+        b"ctorch._utils\n_rebuild_tensor_v2\n" + NEGATIVE,
+        b"ccollections\nOrderedDict\n)R" + NEGATIVE,
+        b"cnumpy\ndtype\n(X\x02\0\0\0i8tR" + NEGATIVE,
+    ],
+    ids=["tensor", "memory", "type", "array", "function", "dict", "dtype"],
+)
+def test_what_was_checked_cannot_be_changed_afterwards(tmp_path: Path, structure: bytes) -> None:
+    path = zip_of(tmp_path / "x.pt", b"\x80\x02" + structure + b".", np.arange(4).tobytes())
+    with pytest.raises(NotPlain, match="got a state for a|expected a byte order"):
+        read_tensor_file(path)
+
+
+@pytest.mark.parametrize(
+    ("offset", "shape", "strides"),
+    [(0, (2,), (-100_000,)), (-1, (1,), (1,)), (3, (2,), (-1,)), (0, (-2,), (1,)), (0, (2, 2), (1,))],
+)
+def test_a_view_stays_within_its_memory_whoever_described_it(
+    offset: int, shape: tuple[int, ...], strides: tuple[int, ...]
+) -> None:
+    record = TensorRecord(StorageRecord("0", "i8", 4), offset, shape, strides)
+    with pytest.raises(NotPlain, match="a tensor reaches beyond its memory"):
+        plain(record, {"0": np.arange(4)}, "x.pt")
+
+
+def test_bytes_under_an_array_cannot_grow(tmp_path: Path) -> None:
+    dtype = b"cnumpy\ndtype\n(X\x02\0\0\0u1tR"
+    content = b"\x96" + (2).to_bytes(8, "little") + b"abq\x00"
+    array = b"cnumpy.core.numeric\n_frombuffer\n(" + content + dtype + b"K\x02\x85X\x01\0\0\0CtRq\x01"
+    structure = b"\x80\x05" + array + b"0h\x00(K\x01K\x02e0h\x01."
+    with pytest.raises(DataError, match="damaged"):
+        read_tensor_file(zip_of(tmp_path / "x.pt", structure, b""))
 
 
 @pytest.mark.parametrize("zipped", [True, False])
