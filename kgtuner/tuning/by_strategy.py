@@ -24,6 +24,7 @@ from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, START_SECONDS
 from kgtuner.tuning.stage_one import scaled_down
 from kgtuner.tuning.trials import FULL_STEPS, SUBGRAPH_STEPS, limited, size_of, study_of, trainings_end
 from kgtuner.tuning.two_stage import measure_full_training, space_of
+from kgtuner.types import INTERRUPTED
 
 REQUEST = "request"
 """Attribute of a trial: the number of the request it answers."""
@@ -233,6 +234,8 @@ def _known(study: Study, number: int, assignment: dict[str, Any]) -> Answer | No
     """The answer that a request has got, in this sitting or in an earlier one."""
     cost = study.user_attrs.get(COST.format(number))
     for trial in study.get_trials(deepcopy=False):
+        if trial.user_attrs.get(INTERRUPTED):
+            continue  # cut off, and made again
         if trial.user_attrs.get(REQUEST) == number and trial.params == assignment and cost is not None:
             value = value_of(trial)
             return Answer(math.nan if value is None else value, float(cost))

@@ -17,11 +17,11 @@ from kgtuner.execution.tasks import Done, Message, Resources, Task, TrainTask
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.proposals import Observations, random_row
 from kgtuner.search.samplers import model_based
-from kgtuner.search.strategies import STRATEGIES
+from kgtuner.search.strategies import STRATEGIES, Answer, Request
 from kgtuner.space.space import Space
 from kgtuner.tuning.algorithms import ALGORITHMS, default_space
 from kgtuner.tuning.budget import Budget
-from kgtuner.tuning.by_strategy import GRAPH, REQUEST, by_strategy
+from kgtuner.tuning.by_strategy import GRAPH, REQUEST, Answering, by_strategy
 from kgtuner.tuning.events import Silent
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import TuningRun
@@ -150,22 +150,38 @@ def test_a_budget_is_kept_and_something_is_trained_on_the_full_graph(
 
 
 def test_an_interrupted_strategy_takes_the_same_decisions_again_and_goes_on(
-    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told: list[tuple[int, str, float]] = []
+    answer = Answering.answer
+
+    def recorded(self: Answering, number: int, request: Request) -> Answer | None:
+        came_out = answer(self, number, request)
+        if came_out is not None:
+            told.append((number, request.fidelity, came_out.value))
+        return came_out
+
+    monkeypatch.setattr(Answering, "answer", recorded)
     whole = started(worker, tmp_path / "whole", Clock(), "racing")
     by_strategy(whole, graph)
+    told_whole = told.copy()
     worker.killed_at = 40.0
     clock = Clock()
     first = started(worker, tmp_path / "cut", clock, "racing")
     with pytest.raises(KeyboardInterrupt):
         by_strategy(first, graph)
+    done = len(asked(first))
     first.save_state(force=True)
     first.close()
     worker.killed_at = math.inf
     second = started(worker, tmp_path / "cut", clock, "racing")
+    told.clear()
     by_strategy(second, graph)
     before, after = asked(whole), asked(second)
-    assert [trial[:3] for trial in after[:8]] == [trial[:3] for trial in before[:8]]
+    again = done + 5  # what was cut off, and what followed from it
+    assert len(before) > again
+    assert after[:again] == before[:again]
+    assert told[:again] == told_whole[:again]
     assert len({trial[0] for trial in after}) == len(after)
 
 
