@@ -185,6 +185,24 @@ def test_an_interrupted_strategy_takes_the_same_decisions_again_and_goes_on(
     assert len({trial[0] for trial in after}) == len(after)
 
 
+def test_a_training_that_goes_on_is_paid_the_difference_only_and_whole_ones_leave_no_checkpoint(
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    run = started(worker, tmp_path, Clock(), "racing")
+    answering = Answering(run, STRATEGIES["racing"], graph)
+    rows = answering.space.codes.sample(2, np.random.default_rng(0))
+    short, other, whole = (
+        answering.answer(number, Request(rows[row], "full", share, larger=True))
+        for number, (row, share) in enumerate([(0, 0.25), (1, 0.25), (0, 1.0)])
+    )
+    assert short is not None
+    assert other is not None
+    assert whole is not None
+    assert short.cost + whole.cost == pytest.approx(1.0, abs=0.05)  # of one whole training
+    left = list(run.folder.models.glob("checkpoint-*"))
+    assert left == [run.models.named_checkpoint(left[0].stem.removeprefix("checkpoint-"))]  # of the other one
+
+
 def test_toss_raises_dimension_and_batch_size_on_the_full_graph(
     worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
