@@ -60,6 +60,11 @@ def by_strategy(run: TuningRun, graph: KnowledgeGraph) -> None:
     graph, the best of the subgraphs is trained there in what is left.
     """
     run.executor.start()
+    if run.executor.slots > 1:
+        run.note(
+            f"The algorithm {run.settings.algorithm} trains one configuration at a time: "
+            f"{run.executor.slots - 1} of {run.executor.slots} workers stay idle."
+        )
     answering = Answering(run, STRATEGIES[run.settings.algorithm], graph)
     asking = answering.strategy.search(answering.problem)
     try:
@@ -137,7 +142,7 @@ class Answering:
         return Place(fidelity, plan, study_of(run, plan, self.space, None), graph)
 
     def _folder(self, name: str) -> Path:
-        return self.run.folder.path / "subgraphs" / name
+        return self.run.folder.path.absolute() / "subgraphs" / name
 
     def _subgraph(self, graph: KnowledgeGraph, name: str, ratio: float) -> KnowledgeGraph | None:
         """The one in the folder, or a new sample; None when it is too small."""

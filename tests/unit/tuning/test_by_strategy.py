@@ -234,6 +234,17 @@ def test_a_time_too_short_for_the_full_graph_ends_with_the_best_of_the_subgraph_
     assert last[0][2] == max(largest, key=lambda trial: trial[3] or 0.0)[2]
 
 
+def test_workers_that_a_strategy_leaves_idle_are_noted(
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.slots = 3
+    worker.killed_at = 0.0
+    run = started(worker, tmp_path, Clock(), "grash")
+    with pytest.raises(KeyboardInterrupt):
+        by_strategy(run, graph)
+    assert "grash trains one configuration at a time: 2 of 3 workers stay idle" in run.folder.log.read_text()
+
+
 def test_a_strategy_refuses_a_number_of_trials(tmp_path: Path) -> None:
     with pytest.raises(ConfigError, match="toss spends a budget in time or in full trainings"):
         kt.tune("world", algorithm="toss", trials=5, output=tmp_path / "run")
