@@ -60,11 +60,13 @@ class Executor(abc.ABC):
 
     Attributes:
         slots: how many tasks run at once.
+        cpus: CPU threads that one task will ask for, told before `start`; a cluster has room accordingly.
         here: whether tasks take memory of this machine.
         clock: seconds that only grow.
     """
 
     slots: int = 1
+    cpus: int = 1
     here: bool = True
     clock: Clock = staticmethod(time.monotonic)
 

@@ -42,7 +42,7 @@ class Ray(Executor):
 
     Args:
         address: of the head node, such as "10.0.0.1:6379", or "auto" for the cluster of this machine; None starts
-            one of our own with `workers` CPUs, which ends with us.
+            one of our own with room for `workers` trials, which ends with us.
         workers: trials at once; None for as many as the cluster has room for, and one for a cluster of our own.
         gpus: GPUs of a trial; a fraction lets several share one.
         silent_after: seconds without a sign of life after which a training counts as hanging.
@@ -79,6 +79,7 @@ class Ray(Executor):
         self._heard: dict[Job, float] = {}
         self._rss: dict[Job, float] = {}
         self._ours = False
+        self._counted = False
 
     def start(self) -> None:
         if find_spec("ray") is None:
@@ -93,36 +94,54 @@ class Ray(Executor):
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         with _own_signal_handlers():
             if self.address is None:
-                ray.init(
-                    address="local",  # not one whose traces lie in the temporary folder
-                    num_cpus=self.slots,
-                    object_store_memory=OBJECT_STORE_BYTES,
-                    include_dashboard=False,
-                    **quiet,
-                )
+                options: dict[str, Any] = {
+                    "address": "local",  # not one whose traces lie in the temporary folder
+                    "num_cpus": self.slots * self.cpus,
+                    "object_store_memory": OBJECT_STORE_BYTES,
+                    "include_dashboard": False,
+                }
             else:
                 _require_answer(self.address)
-                ray.init(address=self.address, **quiet)
+                options = {"address": self.address}
+            try:
+                ray.init(**options, **quiet)
+            except Exception as error:  # of many kinds: a port that is taken, another version, a full disk
+                what = "no Ray cluster can be started here" if self.here else f"cannot join {self.address}"
+                raise ConfigError(f"{what}: {type(error).__name__}: {_line(error)}") from error
         self._ours = True
         self._count()
 
     def _count(self) -> None:
-        """How many trials the cluster has room for."""
+        """How many trials the cluster has room for: what one takes has to be free on a single node.
+
+        Raises:
+            ConfigError: when there is none, or at first less than for `workers`.
+        """
         import ray
 
-        total = ray.cluster_resources()
-        room = int(total.get("CPU", 0))
-        if self.gpus:
-            room = min(room, int(total.get("GPU", 0) / self.gpus))
+        nodes = [node["Resources"] for node in ray.nodes() if node["Alive"]]
+        room = sum(self._room(node.get("CPU", 0.0), node.get("GPU", 0.0)) for node in nodes)
+        has = " and ".join(f"{sum(n.get(kind, 0.0) for n in nodes):g} {kind}s" for kind in ("CPU", "GPU"))
         if room < 1:
             raise ConfigError(
-                f"a trial needs 1 CPU and {self.gpus:g} GPUs; the Ray cluster has {total.get('CPU', 0):g} and "
-                f"{total.get('GPU', 0):g}"
+                f"a trial needs {self.cpus} CPUs and {self.gpus:g} GPUs of one node; the Ray cluster has {has}"
             )
+        if self.workers is not None and self.workers > room and not self._counted:  # later a node may be lost
+            raise ConfigError(
+                f"{self.workers} workers with {self.cpus} CPUs and {self.gpus:g} GPUs each do not fit into the "
+                f"Ray cluster, which has {has}: give --workers {room} at most, or fewer --threads"
+            )
+        self._counted = True
         if self.workers is None and self.address is not None:
             self.slots = room
 
+    def _room(self, cpus: float, gpus: float) -> int:
+        """Trials at once on a node."""
+        room = int(cpus // self.cpus)
+        return min(room, int(gpus / self.gpus)) if self.gpus else room
+
     def submit(self, task: Task, resources: Resources) -> Job:
+        self.cpus = max(self.cpus, resources.cpus)
         self.start()
         import ray
 
@@ -215,7 +234,7 @@ class Ray(Executor):
 
             with _own_signal_handlers():
                 ray.shutdown()
-            self._ours = False
+            self._ours = self._counted = False
 
     def describe(self) -> dict[str, Any]:
         return {"name": self.NAME, "address": self.address, "workers": self.workers, "gpus": self.gpus}

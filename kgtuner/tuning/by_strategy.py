@@ -24,11 +24,15 @@ from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, START_SECONDS
 from kgtuner.tuning.stage_one import scaled_down
 from kgtuner.tuning.trials import FULL_STEPS, SUBGRAPH_STEPS, limited, size_of, study_of, trainings_end
 from kgtuner.tuning.two_stage import measure_full_training, space_of
+from kgtuner.types import INTERRUPTED
 
 REQUEST = "request"
 """Attribute of a trial: the number of the request it answers."""
 COST = "cost of request {}"
 """Attribute of a study: what an answer took, in whole trainings. A trial that has ended takes no notes."""
+SIZES = "sizes of {}"
+"""Attribute of a study: the sizes with which the training of a checkpoint was made, and with which it goes on."""
+GROWN = ("model.dimension", "training.batch_size")
 GRAPH = "graph"
 """Attribute of a trial: the name of its fidelity."""
 LARGER_DIMENSIONS, LARGER_BATCHES = (1000, 2000), (512, 1024)  # section 8 of the method
@@ -56,6 +60,11 @@ def by_strategy(run: TuningRun, graph: KnowledgeGraph) -> None:
     graph, the best of the subgraphs is trained there in what is left.
     """
     run.executor.start()
+    if run.executor.slots > 1:
+        run.note(
+            f"The algorithm {run.settings.algorithm} trains one configuration at a time: "
+            f"{run.executor.slots - 1} of {run.executor.slots} workers stay idle."
+        )
     answering = Answering(run, STRATEGIES[run.settings.algorithm], graph)
     asking = answering.strategy.search(answering.problem)
     try:
@@ -68,6 +77,7 @@ def by_strategy(run: TuningRun, graph: KnowledgeGraph) -> None:
     except StopIteration:
         pass
     answering.train_on_the_full_graph()
+    run.models.may_go_on.clear()
     run.drop_checkpoints()
     run.end_stage()
 
@@ -132,7 +142,7 @@ class Answering:
         return Place(fidelity, plan, study_of(run, plan, self.space, None), graph)
 
     def _folder(self, name: str) -> Path:
-        return self.run.folder.path / "subgraphs" / name
+        return self.run.folder.path.absolute() / "subgraphs" / name
 
     def _subgraph(self, graph: KnowledgeGraph, name: str, ratio: float) -> KnowledgeGraph | None:
         """The one in the folder, or a new sample; None when it is too small."""
@@ -155,6 +165,7 @@ class Answering:
         assignment = self.space.codes.assignment(request.row)
         known = _known(place.study, number, assignment)
         if known is not None:
+            self._answered(place, assignment, request, known)
             return known
         left = self._left()
         kept_back = 0.0 if self._trained_on_full() else LAST * (self.run.budget_seconds or 0.0)
@@ -165,7 +176,10 @@ class Answering:
         self._train(place, number, assignment, request.larger, min(seconds, left))
         with storage_errors(self.run.store.place):
             place.study.set_user_attr(COST.format(number), (self.run.elapsed - began) / self.unit)
-        return _known(place.study, number, assignment)
+        came_out = _known(place.study, number, assignment)
+        if came_out is not None:
+            self._answered(place, assignment, request, came_out)
+        return came_out
 
     def train_on_the_full_graph(self) -> None:
         """The best of the subgraphs in what time is left, if nothing else has been trained on the full graph."""
@@ -200,15 +214,36 @@ class Answering:
             trial.set_user_attr(REQUEST, number)
             trial.set_user_attr(GRAPH, place.fidelity.name)
         config = TrialConfig.from_flat(assignment)
+        checkpoint = self._checkpoint(place, assignment, larger=larger)
+        sizes = SIZES.format(checkpoint.name)
         if not whole_graph:
             config = scaled_down(config, place.plan.size, self.whole)
         elif larger:
             config = _as_large_as_fits(config, self.whole, free_memory(run.settings.device))
+        config = config.updated(place.study.user_attrs.get(sizes, {}))  # those with which it began
         config = limited(run, config, FULL_STEPS if whole_graph else SUBGRAPH_STEPS, seconds)
+        run.models.may_go_on.add(checkpoint)
+        result = run.train(place.plan, place.study, trial, config, checkpoint)
+        if result is not None:  # perhaps with half the batch
+            trained = TrialConfig.from_mapping(result["config"]).flat()
+            with storage_errors(run.store.place):
+                place.study.set_user_attr(sizes, {name: trained[name] for name in GROWN})
+
+    def _checkpoint(self, place: Place, assignment: dict[str, Any], *, larger: bool) -> Path:
+        """Where the training of a configuration at a place is kept, whichever request it answers."""
         key = f"{place.fidelity.name} {larger} {sorted(assignment.items())}"
-        digest = hashlib.sha256(key.encode()).hexdigest()[:16]
-        checkpoint = (run.folder.models / f"checkpoint-{digest}.safetensors").absolute()
-        run.train(place.plan, place.study, trial, config, checkpoint)
+        return self.run.models.named_checkpoint(hashlib.sha256(key.encode()).hexdigest()[:16])
+
+    def _answered(self, place: Place, assignment: dict[str, Any], request: Request, answer: Answer) -> None:
+        """Keep the checkpoint of a training that may be asked to go on, and no other."""
+        checkpoint = self._checkpoint(place, assignment, larger=request.larger)
+        models = self.run.models
+        if request.share < 1 and not math.isnan(answer.value):
+            models.may_go_on.add(checkpoint)
+        else:
+            models.may_go_on.discard(checkpoint)
+            for file in models.folder.glob(f"{checkpoint.name}*"):
+                file.unlink(missing_ok=True)
 
 
 def _as_large_as_fits(config: TrialConfig, size: GraphSize, memory: float) -> TrialConfig:
@@ -233,6 +268,8 @@ def _known(study: Study, number: int, assignment: dict[str, Any]) -> Answer | No
     """The answer that a request has got, in this sitting or in an earlier one."""
     cost = study.user_attrs.get(COST.format(number))
     for trial in study.get_trials(deepcopy=False):
+        if trial.user_attrs.get(INTERRUPTED):
+            continue  # cut off, and made again
         if trial.user_attrs.get(REQUEST) == number and trial.params == assignment and cost is not None:
             value = value_of(trial)
             return Answer(math.nan if value is None else value, float(cost))

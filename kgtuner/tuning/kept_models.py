@@ -26,11 +26,15 @@ class KeptModels:
     Args:
         folder: made by the run folder.
         slots: how many trainings run at once: as many of the best may still go on.
+
+    Attributes:
+        may_go_on: checkpoints that a strategy may go on from, kept until they are taken out of here.
     """
 
     def __init__(self, folder: Path, slots: int = 1) -> None:
         self.folder = folder
         self.slots = slots
+        self.may_go_on: set[Path] = set()
 
     def model(self, number: int) -> Path:
         """Parameters of a trial on the full graph."""
@@ -46,6 +50,10 @@ class KeptModels:
             self.folder / f"checkpoint-{trial.number if number is None else number}.safetensors"
         ).absolute()
 
+    def named_checkpoint(self, name: str) -> Path:
+        """Where a training is kept that a strategy may ask to go on: by what is trained, not by a trial's number."""
+        return (self.folder / f"checkpoint-{name}.safetensors").absolute()
+
     def root(self, study: Study, trial: FrozenTrial) -> FrozenTrial:
         """The trial with which a training began that perhaps went on in others."""
         while AGAIN in trial.user_attrs:
@@ -53,6 +61,7 @@ class KeptModels:
         return trial
 
     def drop_checkpoints(self, keep: Collection[Path] = ()) -> None:
+        keep = {*keep, *self.may_go_on}
         for file in self.folder.glob("checkpoint-*.safetensors*"):
             if file.absolute() not in keep and file.absolute().with_suffix("") not in keep:
                 file.unlink(missing_ok=True)

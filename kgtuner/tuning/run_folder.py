@@ -52,8 +52,9 @@ class RunFolder:
 
     def __init__(self, path: str | Path) -> None:
         self.path = Path(path)
-        self.graph = self.path / "graph"
-        self.subgraph = self.path / "subgraph"
+        here = self.path.absolute()  # for tasks, which may run in another folder or on another machine
+        self.graph = here / "graph"
+        self.subgraph = here / "subgraph"
         self.study = self.path / "study.sqlite"
         self.models = self.path / "models"
         self.space = self.path / "space.yaml"

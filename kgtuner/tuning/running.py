@@ -96,6 +96,7 @@ class TuningRun:
             self._take_up(folder.read("state.json"))
         self.store: TrialStore = folder.open_store()
         self.executor = Local() if executor is None else executor
+        self.executor.cpus = settings.threads or 1
         self.models = KeptModels(folder.models, self.executor.slots)
         self.under_way: list[UnderWay] = []
         self._began = clock()

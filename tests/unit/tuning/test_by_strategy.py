@@ -17,11 +17,11 @@ from kgtuner.execution.tasks import Done, Message, Resources, Task, TrainTask
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.proposals import Observations, random_row
 from kgtuner.search.samplers import model_based
-from kgtuner.search.strategies import STRATEGIES
+from kgtuner.search.strategies import STRATEGIES, Answer, Request
 from kgtuner.space.space import Space
 from kgtuner.tuning.algorithms import ALGORITHMS, default_space
 from kgtuner.tuning.budget import Budget
-from kgtuner.tuning.by_strategy import GRAPH, REQUEST, by_strategy
+from kgtuner.tuning.by_strategy import GRAPH, REQUEST, Answering, by_strategy
 from kgtuner.tuning.events import Silent
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import TuningRun
@@ -150,23 +150,57 @@ def test_a_budget_is_kept_and_something_is_trained_on_the_full_graph(
 
 
 def test_an_interrupted_strategy_takes_the_same_decisions_again_and_goes_on(
-    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    told: list[tuple[int, str, float]] = []
+    answer = Answering.answer
+
+    def recorded(self: Answering, number: int, request: Request) -> Answer | None:
+        came_out = answer(self, number, request)
+        if came_out is not None:
+            told.append((number, request.fidelity, came_out.value))
+        return came_out
+
+    monkeypatch.setattr(Answering, "answer", recorded)
     whole = started(worker, tmp_path / "whole", Clock(), "racing")
     by_strategy(whole, graph)
+    told_whole = told.copy()
     worker.killed_at = 40.0
     clock = Clock()
     first = started(worker, tmp_path / "cut", clock, "racing")
     with pytest.raises(KeyboardInterrupt):
         by_strategy(first, graph)
+    done = len(asked(first))
     first.save_state(force=True)
     first.close()
     worker.killed_at = math.inf
     second = started(worker, tmp_path / "cut", clock, "racing")
+    told.clear()
     by_strategy(second, graph)
     before, after = asked(whole), asked(second)
-    assert [trial[:3] for trial in after[:8]] == [trial[:3] for trial in before[:8]]
+    again = done + 5  # what was cut off, and what followed from it
+    assert len(before) > again
+    assert after[:again] == before[:again]
+    assert told[:again] == told_whole[:again]
     assert len({trial[0] for trial in after}) == len(after)
+
+
+def test_a_training_that_goes_on_is_paid_the_difference_only_and_whole_ones_leave_no_checkpoint(
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    run = started(worker, tmp_path, Clock(), "racing")
+    answering = Answering(run, STRATEGIES["racing"], graph)
+    rows = answering.space.codes.sample(2, np.random.default_rng(0))
+    short, other, whole = (
+        answering.answer(number, Request(rows[row], "full", share, larger=True))
+        for number, (row, share) in enumerate([(0, 0.25), (1, 0.25), (0, 1.0)])
+    )
+    assert short is not None
+    assert other is not None
+    assert whole is not None
+    assert short.cost + whole.cost == pytest.approx(1.0, abs=0.05)  # of one whole training
+    left = list(run.folder.models.glob("checkpoint-*"))
+    assert left == [run.models.named_checkpoint(left[0].stem.removeprefix("checkpoint-"))]  # of the other one
 
 
 def test_toss_raises_dimension_and_batch_size_on_the_full_graph(
@@ -198,6 +232,17 @@ def test_a_time_too_short_for_the_full_graph_ends_with_the_best_of_the_subgraph_
     assert last[0][0] == -1
     largest = [trial for trial in trained if trial[1] == "random_walk-0.2"]
     assert last[0][2] == max(largest, key=lambda trial: trial[3] or 0.0)[2]
+
+
+def test_workers_that_a_strategy_leaves_idle_are_noted(
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.slots = 3
+    worker.killed_at = 0.0
+    run = started(worker, tmp_path, Clock(), "grash")
+    with pytest.raises(KeyboardInterrupt):
+        by_strategy(run, graph)
+    assert "grash trains one configuration at a time: 2 of 3 workers stay idle" in run.folder.log.read_text()
 
 
 def test_a_strategy_refuses_a_number_of_trials(tmp_path: Path) -> None:

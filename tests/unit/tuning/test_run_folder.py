@@ -116,3 +116,12 @@ def test_a_place_of_trials_that_is_damaged_is_one_sentence(storage: object, tmp_
     (tmp_path / "run.json").write_text(json.dumps({"format": 2, "storage": storage}))
     with pytest.raises(RunError, match=r"run\.json is damaged"):
         RunFolder(tmp_path).open_store()
+
+
+def test_graphs_of_tasks_have_a_path_that_holds_in_every_folder(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    folder = RunFolder("runs/first")
+    assert folder.graph == tmp_path / "runs" / "first" / "graph"
+    assert folder.subgraph == tmp_path / "runs" / "first" / "subgraph"

@@ -1,0 +1,100 @@
+"""What a Ray cluster has room for, with a cluster that is only said to be there."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import kgtuner as kt
+from kgtuner.errors import ConfigError
+from kgtuner.tuning.budget import Budget
+from kgtuner.tuning.events import Silent
+from kgtuner.tuning.run_folder import RunFolder
+from kgtuner.tuning.running import TuningRun
+from kgtuner.tuning.settings import TuneSettings
+
+ray = pytest.importorskip("ray")
+
+
+@pytest.fixture
+def started(monkeypatch: pytest.MonkeyPatch) -> list[dict[str, Any]]:
+    """Options of clusters that were started: each has the CPUs it was started with."""
+    asked: list[dict[str, Any]] = []
+
+    def nodes() -> list[dict[str, Any]]:
+        return [{"Alive": True, "Resources": {"CPU": float(asked[-1]["num_cpus"])}}]
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", lambda **options: asked.append(options))
+    monkeypatch.setattr(ray, "nodes", nodes)
+    monkeypatch.setattr(ray, "shutdown", lambda: None)
+    return asked
+
+
+@pytest.fixture
+def joined(monkeypatch: pytest.MonkeyPatch, started: list[Any]) -> Callable[..., kt.Ray]:
+    """Joins a cluster whose nodes have these CPUs and GPUs."""
+
+    def join(nodes: list[tuple[int, int]], cpus: int, **options: Any) -> kt.Ray:
+        told = [{"Alive": True, "Resources": {"CPU": float(c), "GPU": float(g)}} for c, g in nodes]
+        monkeypatch.setattr(ray, "nodes", lambda: told)
+        monkeypatch.setattr("kgtuner.execution.ray._require_answer", lambda address: None)
+        executor = kt.Ray("10.0.0.1:6379", **options)
+        executor.cpus = cpus
+        executor.start()
+        return executor
+
+    return join
+
+
+def test_a_cluster_of_our_own_has_the_threads_of_all_its_trials(
+    started: list[dict[str, Any]], tmp_path: Path
+) -> None:
+    folder = RunFolder(tmp_path / "run")
+    folder.create()
+    settings = TuneSettings(models=("complex",), budget=Budget(trials=4), threads=2)
+    run = TuningRun(folder, settings, Silent(), executor=kt.Ray(workers=3))
+    run.executor.start()
+    run.close(kill=True)
+    assert started[0]["num_cpus"] == 6
+    assert run.executor.slots == 3
+
+
+def test_a_cluster_has_room_for_whole_trials_on_each_node(joined: Callable[..., kt.Ray]) -> None:
+    assert joined([(5, 0), (3, 0)], cpus=2).slots == 3
+    assert joined([(8, 1), (8, 2)], cpus=2, gpus=0.5).slots == 6
+
+
+def test_more_workers_than_fit_are_refused(joined: Callable[..., kt.Ray]) -> None:
+    with pytest.raises(
+        ConfigError, match=r"^8 workers with 2 CPUs .* has 4 CPUs .* give --workers 2 at most"
+    ):
+        joined([(4, 0)], cpus=2, workers=8)
+    with pytest.raises(ConfigError, match="a trial needs 4 CPUs and 0 GPUs of one node"):
+        joined([(2, 0), (2, 0)], cpus=4)
+
+
+def test_a_node_that_is_lost_later_is_no_reason_to_refuse(
+    joined: Callable[..., kt.Ray], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    executor = joined([(2, 0), (2, 0)], cpus=1, workers=4)
+    monkeypatch.setattr(ray, "is_initialized", lambda: True)
+    monkeypatch.setattr(ray, "nodes", lambda: [{"Alive": True, "Resources": {"CPU": 2.0}}])
+    executor.start()
+    assert executor.slots == 4
+
+
+def test_what_ray_says_when_it_cannot_start_is_one_sentence(
+    started: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(**options: Any) -> None:
+        raise RuntimeError("trouble\nno port is free\n")
+
+    monkeypatch.setattr(ray, "init", refuse)
+    with pytest.raises(
+        ConfigError, match=r"^no Ray cluster can be started here: RuntimeError: no port is free$"
+    ):
+        kt.Ray().start()
