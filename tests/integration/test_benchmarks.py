@@ -177,6 +177,8 @@ def line_with(page: str, *words: str) -> str:
 @pytest.mark.slow
 @pytest.mark.parametrize("script", SCRIPTS)
 def test_benchmark_runs_and_a_quick_look_changes_no_result(script: str) -> None:
+    if script == "fuzz.py":
+        pytest.importorskip("atheris", reason="fuzzing needs kgtuner[fuzz]")
     kept = [*(FOLDER / "results").iterdir(), ROOT / "docs" / "performance.md"]
     before = {path: path.read_bytes() for path in kept}
     ended = subprocess.run(

@@ -235,6 +235,7 @@ def test_a_killed_coordinator_loses_no_finished_trial(tmp_path: Path) -> None:
     assert finished[finished.stage == "subgraph"].number.tolist()[:3] == [0, 1, 2]
 
 
+@pytest.mark.slow
 def test_two_workers_make_the_same_number_of_trials_and_never_the_same_twice(tmp_path: Path) -> None:
     result = tune(ring(), tmp_path / "run", executor=kt.Local(workers=2))
     assert {stage["stage"]: stage["trials"] for stage in result.stages} == {"subgraph": 4, "full": 4}
@@ -245,6 +246,7 @@ def test_two_workers_make_the_same_number_of_trials_and_never_the_same_twice(tmp
     assert kt.evaluate(result.output).overall.mrr == pytest.approx(result.test.overall.mrr, abs=1e-6)
 
 
+@pytest.mark.slow
 def test_training_in_this_process_gives_the_same_trials(tuned: Any, tmp_path: Path) -> None:
     result, _ = tuned
     again = tune(ring(), tmp_path / "run", executor=kt.InProcess())

@@ -139,6 +139,7 @@ def test_one_value_is_no_level_and_a_range_has_five_bins(trials: Trials) -> None
     assert levels.edges[[0, -1]] == pytest.approx([1e-4, 1.0])
 
 
+@pytest.mark.slow
 def test_the_command_writes_a_space_that_tune_reads(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -149,6 +149,7 @@ def test_a_budget_is_kept_and_something_is_trained_on_the_full_graph(
     assert any(graph_name != "full" for _, graph_name, _, _ in asked(run))
 
 
+@pytest.mark.slow
 def test_an_interrupted_strategy_takes_the_same_decisions_again_and_goes_on(
     worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
