@@ -180,7 +180,6 @@ def run(
             final_validations=final,
         )
         identity = {"graph": graph.fingerprint, "configuration": limits_note, "seed": seed, "metric": metric}
-        identity["arithmetic"] = arithmetic_on(place).split()[0]  # digits differ between numba and torch
         if checkpoint is not None and checkpoint.exists():
             load_checkpoint(checkpoint, trainer, identity)
         last_saved, save_seconds = clock(), 0.0

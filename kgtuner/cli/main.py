@@ -69,8 +69,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except SystemExit as end:  # after --help and --version
         return end.code if isinstance(end.code, int) else 0
     except KeyboardInterrupt as interruption:
-        # Python notes a Ctrl-C that passed through the exec() of a string, as when a dataclass is made while modules are
-        # imported, and would end by that signal instead of with our exit code; the next exec() takes the note away.
+        # Python notes a Ctrl-C that passed through the exec() of a string, as when a dataclass is made while modules
+        # are imported, and would end by that signal instead of with our exit code; the next exec() takes it away.
         exec("")
         return _fail(str(interruption) or "interrupted", INTERRUPTED, as_json)
     except KGTunerError as error:

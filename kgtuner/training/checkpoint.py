@@ -57,7 +57,7 @@ def load_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> N
     """Bring a trainer to where `save_checkpoint` left it.
 
     Between a CPU and a GPU random numbers cannot be taken along: there a training goes on with fresh ones, which
-    follow from its seed and the steps it has made.
+    follow from its seed and the steps it has made. Between kernels and plain operators digits differ by rounding.
 
     Raises:
         RunError: when the file is damaged, or belongs to another graph, configuration or seed.
