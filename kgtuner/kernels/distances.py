@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from kgtuner.kernels.compiling import Floats, compiled
-from kgtuner.kernels.matching import FLOOR, L1, L2, MATCHES, MODULI
+from kgtuner.kernels.matching import DISTANCES, FLOOR, L1, L2, MODULI
 
-__all__ = ["MATCHES", "all_distances"]
+__all__ = ["DISTANCES", "all_distances"]
 
 BLOCK = 64
 """Rows that stand side by side, so that one vector instruction serves many of them."""

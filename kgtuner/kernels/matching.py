@@ -1,12 +1,12 @@
 """How well table rows match query vectors, and the gradient of that, where each row meets a few of the vectors.
 
-The kinds of match are distances, so that less is better: `L1` sums absolute differences, `L2` is Euclidean, `MODULI`
-sums the moduli of complex differences, where a row holds the real parts and then the imaginary parts. Dot products are
-not among them: what torch has for those is as fast.
+Three kinds of match are distances, so that less is better: `L1` sums absolute differences, `L2` is Euclidean, `MODULI`
+sums the moduli of complex differences, where a row holds the real parts and then the imaginary parts. `DOT` is the dot
+product.
 
 A term i is the pair of a row and the vector index[i]; the terms of rows[r] are order[offsets[r] : offsets[r + 1]],
-rising. Each row of the large table is read once and in order, while the few vectors stay in the cache; differences
-never stand in memory.
+rising. Each row of the large table is read once, in order and asked for a few rows ahead, while the few vectors stay
+in the cache; differences never stand in memory.
 """
 
 from __future__ import annotations
@@ -16,10 +16,12 @@ from typing import Any
 import numpy as np
 
 from kgtuner.kernels.compiling import Floats, Ints, compiled, inlined
-from kgtuner.kernels.moving import ADAM, NONE, move_row
+from kgtuner.kernels.fetching import AHEAD, fetch_row
+from kgtuner.kernels.moving import ADAM, NONE, SGD, move_row
 
-L1, L2, MODULI = 0, 1, 2
-MATCHES = {"l1": L1, "l2": L2, "moduli": MODULI}
+L1, L2, MODULI, DOT = 0, 1, 2, 3
+DISTANCES = {"l1": L1, "l2": L2, "moduli": MODULI}
+MATCHES = {**DISTANCES, "dot": DOT}
 FLOOR = 1e-30
 """Least square under a root, as in the plain definitions, so that zero has a gradient: zero."""
 
@@ -36,6 +38,10 @@ def _matched(kind: int, table: Floats, row: int, vectors: Floats, vector: int) -
             apart = table[row, k] - vectors[vector, k]
             total += apart * apart
         return np.sqrt(max(total, table.dtype.type(FLOOR)))
+    if kind == DOT:
+        for k in range(width):
+            total += table[row, k] * vectors[vector, k]
+        return total
     half = width // 2
     for k in range(half):
         re = table[row, k] - vectors[vector, k]
@@ -60,7 +66,7 @@ def _add_slope(
     if kind == L1:
         for k in range(width):
             apart = table[row, k] - vectors[vector, k]
-            slope = weight if apart > 0 else (-weight if apart < 0 else number(0))
+            slope = weight * (number(apart > 0) - number(apart < 0))  # without a branch to guess wrong
             at_row[k] += slope
             at_vectors[vector, k] -= slope
     elif kind == L2:
@@ -69,6 +75,10 @@ def _add_slope(
             slope = share * (table[row, k] - vectors[vector, k])
             at_row[k] += slope
             at_vectors[vector, k] -= slope
+    elif kind == DOT:
+        for k in range(width):
+            at_row[k] += weight * vectors[vector, k]
+            at_vectors[vector, k] += weight * table[row, k]
     else:
         half, floor = width // 2, number(FLOOR)
         for k in range(half):
@@ -92,8 +102,14 @@ def matches(
     vectors: Floats,
     out: Floats,
 ) -> None:
-    """Into `out` (m,): how a term's row of `table` (n, width) matches its vector, for the first m terms."""
-    for r in range(len(rows)):
+    """Into `out` (m,): how a term's row of `table` (n, width) matches its vector, for the first m terms.
+
+    From the last row to the first, because the slopes go from the first to the last: what one pass read at its end is
+    in the cache where the next begins.
+    """
+    for r in range(len(rows) - 1, -1, -1):
+        if r >= AHEAD:
+            fetch_row(table, rows[r - AHEAD])
         for place in range(offsets[r], offsets[r + 1]):
             term = order[place]
             if term < len(out):
@@ -130,6 +146,12 @@ def match_slopes(
     gradient = np.empty(width, dtype=table.dtype)
     for r in range(len(rows)):
         start, end = offsets[r], offsets[r + 1]
+        if r + AHEAD < len(rows):
+            fetch_row(table, rows[r + AHEAD])
+            if optimizer != NONE and optimizer != SGD:
+                fetch_row(first, rows[r + AHEAD])
+            if optimizer == ADAM:
+                fetch_row(second, rows[r + AHEAD])
         if start == end and optimizer != ADAM and optimizer != NONE:
             continue
         gradient[:] = 0

@@ -68,11 +68,11 @@ def _has_kernel(query: Tensor, candidates: Tensor) -> bool:
 
 
 def _by_kernel(name: str, query: Tensor, candidates: Tensor) -> Tensor:
-    from kgtuner.kernels.distances import MATCHES, all_distances  # imports Numba
+    from kgtuner.kernels.distances import DISTANCES, all_distances  # imports Numba
 
     found = query.new_empty(len(query), len(candidates), requires_grad=False)
     table, vectors = (rows.detach().contiguous().numpy() for rows in (candidates, query))
-    all_distances(MATCHES[name], table, vectors, found.numpy())
+    all_distances(DISTANCES[name], table, vectors, found.numpy())
     return found
 
 

@@ -11,10 +11,13 @@ from torch import Tensor
 from kgtuner.kernels.matching import MATCHES, all_slopes
 from kgtuner.losses import Loss
 from kgtuner.models import Model
-from kgtuner.training.compiled_rows import CompiledRows
+from kgtuner.training.compiled_rows import CompiledRows, CompiledSums
 from kgtuner.training.contest import Contest, ContestGradient, DrawnGradient, Judge
 from kgtuner.training.optimizers import Optimizer
 from kgtuner.training.row_gradient import RowSums, TouchedRows
+
+FEW_TERMS = 4
+"""Meetings of a row and a query in a batch, on average, up to which a step waits for memory, not for products."""
 
 
 @dataclass(frozen=True)
@@ -37,11 +40,11 @@ class RestGradient(ContestGradient):
         self.at_rows.index_add_(0, places[:b], at_true)
         if at_asked is not None:
             self.at_rows.index_add_(0, places[b:], at_asked)
-        return self.rows, self.at_rows
+        return self.rows, CompiledSums.of_rows(self.at_rows)
 
 
 class CompiledJudge(Judge):
-    """As `Judge`, on the CPU, for distances; for products where a batch shares what is drawn.
+    """As `Judge`, on the CPU, for distances, and for products where a row of a large table is met a few times.
 
     With an optimiser that has a kernel, an entity that was only drawn is moved while its gradient is made: after its
     score is known, nothing else of the step reads it. What is returned is the gradient of the others.
@@ -54,9 +57,21 @@ class CompiledJudge(Judge):
         self.optimizer = optimizer
 
     def touched(self, drawn: Tensor, ids: Tensor, n_rows: int | None) -> TouchedRows:
-        if self.model.DOT_PRODUCT and drawn.dim() == 2:
-            return TouchedRows(ids, n_rows)  # torch's products and sums are as fast as kernels were
+        """The rows that ids touch; as torch reads and sums them where most are met again and again by dot products."""
+        if self.model.DOT_PRODUCT and drawn.dim() == 2 and drawn.numel() > FEW_TERMS * self.model.n_entities:
+            return TouchedRows(ids, n_rows)
         return CompiledRows(ids, n_rows)
+
+    def _by_products(self, contest: Contest) -> ContestGradient:
+        (b, n), query = (len(contest.query), contest.drawn.shape[-1]), contest.query
+        if contest.drawn.dim() == 1 or not isinstance(contest.touched, CompiledRows):
+            return super()._by_products(contest)
+        asked, true = _asked(b, n), contest.true
+        negative = self._compiled(contest).matches("dot", self.model.entities, query, asked).view(b, n)
+        loss, at_positive, at_negative = self._score_gradient((query * true).sum(1), negative, contest)
+        at_query, rest, at_rest = self._slopes("dot", contest, asked, at_negative.reshape(-1))
+        at_query.addcmul_(at_positive[:, None], true)
+        return RestGradient(loss, at_query, at_positive[:, None] * query, rest, at_rest)
 
     def _by_differences(self, contest: Contest) -> ContestGradient:
         kernel = self.model.distance_kernel()

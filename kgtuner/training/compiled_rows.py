@@ -18,6 +18,12 @@ from kgtuner.training.row_gradient import RowSums, TouchedRows
 class CompiledSums(RowSums):
     """Weighted sums that are made row by row while the optimiser moves the row."""
 
+    @classmethod
+    def of_rows(cls, gradient: Tensor) -> CompiledSums:
+        """Sums of one term each: a gradient (k, width) that is whole already."""
+        ends = torch.arange(len(gradient) + 1, dtype=torch.int32)
+        return cls(gradient, ends[:-1], None, ends)
+
     def move(
         self, kernel: str, constants: tuple[float, ...], wholes: list[Tensor], rows: Tensor | None
     ) -> bool:

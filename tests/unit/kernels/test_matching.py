@@ -8,7 +8,7 @@ import pytest
 pytest.importorskip("numba", reason="the kernels need numba")
 
 from kgtuner.kernels.distances import all_distances
-from kgtuner.kernels.matching import MATCHES, match_slopes, matches
+from kgtuner.kernels.matching import DISTANCES, MATCHES, match_slopes, matches
 from kgtuner.kernels.moving import NONE, SGD
 
 TABLE = np.array([[3.0, 0.0], [0.0, 4.0], [1.0, 1.0]])
@@ -21,6 +21,7 @@ EXPECTED = {
     "l1": [7.0, 4.0, 0.0],
     "l2": [5.0, np.sqrt(10.0), 0.0],
     "moduli": [5.0, np.sqrt(10.0), 0.0],  # one complex number each
+    "dot": [0.0, 4.0, 2.0],
 }
 
 
@@ -54,7 +55,7 @@ def test_match_is_the_formula(kind: str) -> None:
     assert matched(kind, TABLE) == pytest.approx(EXPECTED[kind])
 
 
-@pytest.mark.parametrize("kind", MATCHES)
+@pytest.mark.parametrize("kind", DISTANCES)
 def test_distance_of_all_rows_is_the_formula(kind: str) -> None:
     found = np.empty((2, 3))
     all_distances(MATCHES[kind], TABLE, VECTORS, found)
@@ -69,6 +70,12 @@ def test_slopes_of_distances_point_apart_and_vanish_at_zero() -> None:
     for kind in ("l2", "moduli"):
         _, at_rows = slopes(kind, NONE, TABLE.copy())
         assert at_rows[2] == pytest.approx([root, -3 * root])
+
+
+def test_slopes_of_a_product_are_the_other_factor() -> None:
+    at_vectors, at_rows = slopes("dot", NONE, TABLE.copy())
+    assert at_rows == {0: [0.0, 4.0], 1: [0.0, 0.0], 2: [0.0 * 2 - 1, 4.0 * 2 - 1]}
+    assert at_vectors.tolist() == [[3.0 + 2, 2.0], [-1.0, -1.0]]
 
 
 def test_row_that_something_else_touches_is_left_and_the_others_move() -> None:
@@ -86,6 +93,8 @@ def test_broken_number_is_seen(kind: str, bad: float) -> None:
     table[2, 1] = bad
     found = np.array(matched(kind, table))
     assert np.isfinite(found).tolist() == [True, False, False]
+    if kind not in DISTANCES:
+        return
     everything = np.empty((2, 3))
     all_distances(MATCHES[kind], table, VECTORS, everything)
     assert np.isfinite(everything).tolist() == [[True, True, False]] * 2
