@@ -17,7 +17,7 @@ import numpy as np
 
 from kgtuner.kernels.compiling import Floats, Ints, compiled, inlined
 from kgtuner.kernels.fetching import AHEAD, fetch_row
-from kgtuner.kernels.moving import ADAM, NONE, SGD, move_row
+from kgtuner.kernels.moving import ADAM, NONE, fetch_moved, move_row
 
 L1, L2, MODULI, DOT = 0, 1, 2, 3
 DISTANCES = {"l1": L1, "l2": L2, "moduli": MODULI}
@@ -147,11 +147,7 @@ def match_slopes(
     for r in range(len(rows)):
         start, end = offsets[r], offsets[r + 1]
         if r + AHEAD < len(rows):
-            fetch_row(table, rows[r + AHEAD])
-            if optimizer != NONE and optimizer != SGD:
-                fetch_row(first, rows[r + AHEAD])
-            if optimizer == ADAM:
-                fetch_row(second, rows[r + AHEAD])
+            fetch_moved(optimizer, table, first, second, rows[r + AHEAD])
         if start == end and optimizer != ADAM and optimizer != NONE:
             continue
         gradient[:] = 0

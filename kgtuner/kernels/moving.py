@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from kgtuner.kernels.compiling import Floats, Ints, compiled, inlined
+from kgtuner.kernels.fetching import AHEAD, fetch_row
 
 NONE, SGD, ADAGRAD, ADAM = 0, 1, 2, 3
 OPTIMIZERS = {"sgd": SGD, "adagrad": ADAGRAD, "adam": ADAM}
@@ -46,6 +47,16 @@ def move_row(
             table[row, k] -= rate * mean / (np.sqrt(square) * corrected + epsilon)
 
 
+@inlined
+def fetch_moved(optimizer: int, table: Floats, first: Floats, second: Floats, row: int) -> None:
+    """Ask for all that `move_row` will read of a row."""
+    fetch_row(table, row)
+    if optimizer in (ADAGRAD, ADAM):
+        fetch_row(first, row)
+    if optimizer == ADAM:
+        fetch_row(second, row)
+
+
 @compiled
 def move_by_sums(
     optimizer: int,
@@ -66,6 +77,8 @@ def move_by_sums(
     width = table.shape[1]
     gradient = np.empty(width, dtype=table.dtype)
     for r in range(len(rows)):
+        if r + AHEAD < len(rows):
+            fetch_moved(optimizer, table, first, second, rows[r + AHEAD])
         if optimizer == ADAM or offsets[r] < offsets[r + 1]:
             gradient[:] = 0
             for i in range(offsets[r], offsets[r + 1]):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from functools import lru_cache
 
 import torch
 from torch import Tensor
@@ -126,8 +127,9 @@ class CompiledJudge(Judge):
         return at_query, rest, at_rows[: len(rest)]
 
 
+@lru_cache(maxsize=2)
 def _asked(b: int, n: int) -> Tensor:
-    """(b * n,) int32, which query each drawn entity stands against."""
+    """(b * n,) int32, which query each drawn entity stands against; only read."""
     return torch.arange(b, dtype=torch.int32).repeat_interleave(n)
 
 
