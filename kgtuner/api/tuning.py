@@ -29,6 +29,7 @@ from kgtuner.tracking.events_file import EventsFile
 from kgtuner.tuning.algorithms import ALGORITHMS, default_space
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.carry_out import carry_out
+from kgtuner.tuning.default_workers import default_executor
 from kgtuner.tuning.events import Observer
 from kgtuner.tuning.loading import load_tuned
 from kgtuner.tuning.problems import problems
@@ -51,7 +52,7 @@ def tune(
     space: str | Path | None = None,
     algorithm: str = "kgtuner",
     two_stages: bool = True,
-    stage_one_share: float = 0.5,
+    stage_one_share: float | None = None,
     subgraph_ratio: float = 0.2,
     device: str = "auto",
     threads: int | None = None,
@@ -77,14 +78,16 @@ def tune(
         algorithm: "kgtuner", the name of a sampler that proposes in its stages ("tpe", "gp", "rf_ei", …), or a
             whole strategy: "toss", "grash", "autone" or "racing".
         two_stages: False to search on the full graph only.
-        stage_one_share: share of the budget for the subgraph.
+        stage_one_share: share of the budget for the subgraph; None for a half, and less where the first training
+            shows that the budget holds many full ones or hardly one.
         subgraph_ratio: share of the entities that the subgraph is sampled to have.
         device: "auto", "cpu", "cuda", …
         threads: CPU threads of a training; None for one.
         max_steps: upper limit of the optimiser steps of any trial.
         try_default: False leaves the default configuration out, to compare searches with each other.
         executor: where trials run and how many at once, such as `kt.Local(workers=2)` or `kt.Ray("10.0.0.1:6379")`;
-            None for one worker process on this machine. It is closed in the end.
+            None for one worker process for each core under a clock, and for one alone where trials are counted, so
+            that they can be repeated. It is closed in the end.
         storage: URL of a PostgreSQL database that keeps the trials, without a password; None for a file in the run
             folder.
         observer: told of everything that happens, beside the events.csv of the run folder; several in a list.
@@ -130,7 +133,8 @@ def tune(
             graph.save(folder.graph)
             if settings.space not in PRESETS:
                 folder.write_text(folder.space.name, Path(settings.space).read_text(encoding="utf-8"))
-            about = {"executor": (executor or Local()).describe(), "storage": place}
+            executor = executor or default_executor(settings, graph)
+            about = {"executor": executor.describe(), "storage": place}
             folder.write("run.json", _tuning_record(settings, graph) | about)
         settings = _with_own_space(folder, settings)
         watching = [EventsFile(folder.events), *observers_or_lines(observer, settings.metric)]

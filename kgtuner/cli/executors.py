@@ -19,7 +19,8 @@ def add_executor(parser: argparse.ArgumentParser) -> None:
         "--workers",
         type=whole(1),
         metavar="N",
-        help="trials at once (default 1, or one for each device, or as many as a Ray cluster has room for)",
+        help="trials at once (default: one for each core, 1 with --trials, one for each device, or as many as a Ray "
+        "cluster has room for)",
     )
     parser.add_argument(
         "--devices", metavar="NAMES", help="such as cuda:0,cuda:1: dealt out to local workers in turn"

@@ -15,16 +15,19 @@ from kgtuner.execution.storage import RESULT, storage_errors, value_of
 from kgtuner.search.proposals import Observations, ranked
 from kgtuner.search.surrogates import SURROGATES
 from kgtuner.space.space import Space
+from kgtuner.tuning.measuring import measured_in
+from kgtuner.tuning.moves import moves
 from kgtuner.tuning.raising import (
     BATCH_SIZES,
     DIMENSIONS,
+    MEMORY_SHARE,
     GraphSize,
-    Measured,
+    estimated_bytes,
     raised,
     seconds_per_query,
 )
 from kgtuner.tuning.result import best_trial
-from kgtuner.tuning.running import TuningRun, found_config
+from kgtuner.tuning.running import TRIAL_LIMITS, TuningRun, found_config
 from kgtuner.tuning.trials import UNSAID, asked, begun, observed, within
 from kgtuner.types import Assignment
 
@@ -36,9 +39,12 @@ NEIGHBOURHOOD = {"regularizer.weight": 0.5, "optimizer.learning_rate": 0.25, "mo
 """How far a neighbour lies: powers of ten where a range is logarithmic, else differences; standard deviations."""
 NEIGHBOUR_SHARE = 0.7  # of these, that a neighbour changes
 WIDENED = "widened"  # in a trial's notes: the number of the trial whose configuration it widens
+MOVE = "move"  # in a trial's notes: the number of the move that led from the best configuration to this one
 PLANNED = "planned"  # in a trial's notes: its configuration with the sizes it was given
 RAISED_FOR = 2.0  # slots: a transferred configuration may be so large that it shows what it can in this time
-NEARLY = 0.98  # of the best validation: a training that has come so far has shown what it can
+
+
+ENOUGH = 0.5  # of the time in which the best shows what it can, that a training had to be judged by it
 
 
 @dataclass(frozen=True)
@@ -96,7 +102,7 @@ class FullSearch:
         speeds = []
         for trial in self._best_first()[:TRANSFERRED]:
             config = TrialConfig.from_mapping(trial.user_attrs[RESULT]["config"])
-            measured = _measured(self.small, self.whole, trial)
+            measured = measured_in(self.small, self.whole, trial)
             seconds = seconds_per_query(config, config, measured, self.whole)
             speeds.append(1 / (2 * self.whole.triples * seconds))
         return float(np.median(speeds))
@@ -119,7 +125,7 @@ class FullSearch:
             return config
         return raised(
             config,
-            _measured(self.small, self.whole, _closest(self.found, assignment)),
+            measured_in(self.small, self.whole, _closest(self.found, assignment)),
             self.whole,
             seconds=seconds,
             memory=self.run.memory_share(),
@@ -145,7 +151,7 @@ class FullSearch:
             return None
         wide = raised(
             config,
-            _measured(self.whole, self.whole, best),
+            measured_in(self.whole, self.whole, best),
             self.whole,
             seconds=last,
             memory=self.run.memory_share(),
@@ -155,6 +161,50 @@ class FullSearch:
         if wide == config:
             return None
         return self._beside(assignment, wide, {WIDENED: root})
+
+    def move(self, slot: float, rest: float) -> tuple[Trial, TrialConfig, float] | None:
+        """The first configuration one move away from the best of the full graph that has not had its time.
+
+        Args:
+            slot: seconds in which the best shows what it can.
+            rest: seconds that are left.
+
+        Returns:
+            The trial, its configuration and its seconds: more than `slot` where each step costs more. None when no
+            move is left that the rest of the time is worth.
+        """
+        best = self._best()
+        if best is None:
+            return None
+        config, measured = found_config(best), measured_in(self.whole, self.whole, best)
+        tried = self._had_their_time(slot)
+        fixed = {"model.dimension"} if not self.raise_dimension else set()
+        fixed |= {"training.batch_size"} if not self.raise_batch else set()
+        came_by = self.run.root(self.study, best).user_attrs.get(MOVE)
+        for number, moved in moves(config, self.space, came_by, frozenset(fixed)):
+            cost = seconds_per_query(moved, config, measured, self.whole) / measured.seconds_per_query
+            assignment = within(self.space, moved)
+            if (
+                assignment is None
+                or cost * slot > rest
+                or _look(moved) in tried
+                or estimated_bytes(moved, self.whole) > MEMORY_SHARE * self.run.memory_share()
+            ):
+                continue
+            trial, _ = self._beside(assignment, moved, {MOVE: number})
+            return trial, moved, cost * slot
+        return None
+
+    def _had_their_time(self, slot: float) -> set[tuple[Any, ...]]:
+        """What configurations look like that were moved to, or trained long enough for a move to be no news."""
+        seen = {_look(u.config) for u in self.run.under_way}
+        for trial in self.study.get_trials(deepcopy=False):
+            attrs = trial.user_attrs
+            if MOVE in attrs:
+                seen.add(_look(TrialConfig.from_mapping(attrs[PLANNED])))
+            elif RESULT in attrs and float(attrs[RESULT]["seconds"]) >= ENOUGH * slot:
+                seen.add(_look(TrialConfig.from_mapping(attrs[RESULT]["config"])))
+        return seen
 
     def _beside(
         self, assignment: dict[str, Any], config: TrialConfig, notes: dict[str, Any]
@@ -238,6 +288,13 @@ class FullSearch:
         return fresh
 
 
+def _look(config: TrialConfig) -> tuple[Any, ...]:
+    """A configuration without its limits, numbers to four digits: what a move and its way back have in common."""
+    limits = {f"training.{name}" for name in TRIAL_LIMITS}
+    flat = (item for item in (UNSAID | config.flat()).items() if item[0] not in limits)
+    return tuple(sorted((name, f"{v:.4g}" if isinstance(v, float) else str(v)) for name, v in flat))
+
+
 def kind(assignment: Assignment) -> tuple[Any, ...]:
     """What a configuration is, apart from its numbers."""
     return tuple(assignment.get(name) for name in ("model.name", "training.mode", "loss.name"))
@@ -250,24 +307,3 @@ def _closest(found: list[FrozenTrial], assignment: Assignment) -> FrozenTrial | 
     alike = [t for t in found if all(t.params.get(key) == assignment.get(key) for key in keys)]
     candidates = same or alike or found
     return max(candidates, key=lambda t: value_of(t) or 0.0) if candidates else None
-
-
-def _measured(size: GraphSize, whole: GraphSize, trial: FrozenTrial | None) -> Measured:
-    """What a trial took until it was nearly at its best, with as many negatives as on the full graph."""
-    if trial is None:
-        return Measured(size, 1e-4, 20.0, 2_000)
-    result = trial.user_attrs[RESULT]
-    best = max(point["metric"] for point in result["curve"])
-    enough = NEARLY * best if best > 0 else best / NEARLY  # a mean rank is told as a negative number
-    near = next(point for point in result["curve"] if point["metric"] >= enough)
-    queries = result["queries"] * near["step"] / result["steps"]
-    own = trial.params.get("training.mode") == "negative_sampling" and (
-        trial.params.get("negatives.name", "independent") == "independent"
-    )
-    more_negatives = whole.entities / size.entities if own else 1.0
-    return Measured(
-        size,
-        seconds_per_query=more_negatives * result["training_seconds"] / max(1, result["queries"]),
-        epochs_to_best=queries / (2 * size.triples),
-        steps_to_best=near["step"],
-    )

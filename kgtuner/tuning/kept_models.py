@@ -84,6 +84,8 @@ class KeptModels:
         for trial in best_first:  # of a training that went on several times there is one checkpoint
             if len(kept) > self.slots:
                 break
+            if trial.user_attrs.get(DEFAULT):
+                continue  # kept in any case
             file = self.checkpoint(self.root(study, trial))
             if file not in kept:
                 kept.append(file)

@@ -9,6 +9,10 @@ START_SECONDS = 0.7
 
 LEAST_TRIAL_SECONDS = 1.5
 LEAST_TRAINING_SECONDS = 0.5  # of a trial, without what surrounds the training
+STAGE_ONE_SHARE = 0.5  # of a budget, where nothing says otherwise; as the method does
+SHORT_SHARE = 0.15  # of a budget, for a subgraph stage that has little to save
+MANY_TRAININGS = 6.0  # full ones in a budget, from which a search on the full graph needs no subgraph
+ONE_TRAINING = 1.5  # a budget that is not so many times as long as a full training is best spent on one
 STAGE_ONE_TRIALS = 15  # at least, wherever a budget can hold them
 FINAL_SHARE = 0.04  # of a budget, kept back for the test evaluation until it can be estimated
 WORTH_A_TRIAL = 0.4  # of a trial's usual time; with less left a stage ends
@@ -41,6 +45,7 @@ class Rungs:
 
 
 AFTER_SUBGRAPH = Rungs(trials=8, least_trials=4, first_share=0.4, second_share=0.6)
+BEFORE_MOVES = Rungs(trials=4, least_trials=3, first_share=0.25, second_share=0.45)
 WITHOUT_SUBGRAPH = Rungs(trials=24, least_trials=8, first_share=0.6, second_share=0.75)
 
 
@@ -68,6 +73,25 @@ class Schedule:
         end = max(used, budget - 1.0 - FINAL_SHARE * budget)
         stage_one_end = used + stage_one_share * (end - used) if two_stages else used
         return cls(used, stage_one_end, end, AFTER_SUBGRAPH if two_stages else WITHOUT_SUBGRAPH)
+
+    def at_cost(self, full_training: float, slots: int, spent: float = 0.0) -> Schedule:
+        """With a shorter stage one where a subgraph saves little.
+
+        It saves most where a budget holds a few full trainings. Where it holds many, the full graph itself can be
+        searched; where it holds hardly one, that one needs the time.
+
+        Args:
+            full_training: seconds that a training on the full graph is expected to take.
+            slots: trainings at once.
+            spent: seconds of one slot that went into finding this out.
+        """
+        times = (self.end - self.began) / full_training
+        if times >= ONE_TRAINING and slots * times < MANY_TRAININGS:
+            return self
+        shorter = replace(
+            self, stage_one_end=self.began + spent / slots + SHORT_SHARE * (self.end - self.began)
+        )
+        return replace(shorter, rungs=BEFORE_MOVES) if slots * times >= MANY_TRAININGS else shorter
 
     def at_speed(self, epochs_per_second: float) -> Schedule:
         """With fewer trainings in the first rung where the time holds too few epochs for all of them."""

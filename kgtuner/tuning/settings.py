@@ -21,7 +21,7 @@ class TuneSettings:
         space: "broad", "reduced" (the paper's), "full" or the path of a YAML file.
         algorithm: a name from `ALGORITHMS`: "kgtuner", a sampler that proposes in its stages, or a whole strategy.
         two_stages: False searches on the full graph only.
-        stage_one_share: share of the budget for the subgraph.
+        stage_one_share: share of the budget for the subgraph; None for a half, or less where measured costs say so.
         subgraph_ratio, subgraph_starts: how the subgraph is sampled.
         device: "auto", "cpu", "cuda", "cuda:1", …
         threads: CPU threads of a training; None for one.
@@ -36,7 +36,7 @@ class TuneSettings:
     space: str = "broad"
     algorithm: str = "kgtuner"
     two_stages: bool = True
-    stage_one_share: float = 0.5
+    stage_one_share: float | None = None
     subgraph_ratio: float = 0.2
     subgraph_starts: int = 10
     device: str = "auto"
@@ -47,7 +47,7 @@ class TuneSettings:
     def __post_init__(self) -> None:
         if not self.models:
             raise ConfigError("give at least one model, got none")
-        if not 0 < self.stage_one_share < 1:
+        if self.stage_one_share is not None and not 0 < self.stage_one_share < 1:
             raise ConfigError(f"stage_one_share must be between 0 and 1, got {self.stage_one_share}")
         if not 0 < self.subgraph_ratio <= 1:
             raise ConfigError(f"subgraph_ratio must be above 0 and at most 1, got {self.subgraph_ratio}")

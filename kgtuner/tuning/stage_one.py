@@ -5,6 +5,7 @@ from __future__ import annotations
 from kgtuner.config import TrialConfig
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.space.space import Space
+from kgtuner.tuning.first_training import FirstTraining
 from kgtuner.tuning.raising import GraphSize
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import (
@@ -33,7 +34,8 @@ def stage_one(
     space: Space,
     graph: KnowledgeGraph,
     whole: GraphSize,
-) -> None:
+    first: FirstTraining,
+) -> Schedule | None:
     """Propose from the space, train on the subgraph, learn, until the stage's share is spent.
 
     Each slot gets a proposal as soon as it is free, with the trials that run elsewhere counted as not good.
@@ -42,22 +44,31 @@ def stage_one(
         run, plan, space: as everywhere.
         schedule: None without a wall-clock budget.
         graph: the subgraph; whole: the size of the graph it comes from.
+        first: the training on the full graph that comes before all, if one does.
+
+    Returns:
+        The schedule, changed where the first training said that a subgraph saves little.
     """
+    small = size_of(graph)
     study = study_of(run, plan, space, None, None if schedule is None else schedule.subgraph_slot)
 
     def over() -> bool:
+        nonlocal schedule
+        if schedule is not None:
+            schedule = first.schedule()
         if plan.trials is not None:
             return begun(run, study) >= plan.trials
         assert schedule is not None
         return not worth_another(schedule.stage_one_end - run.elapsed, schedule.subgraph_slot)
 
     if over():
-        return
+        return schedule
     run.begin(plan, graph.n_entities, len(graph.train))
     enqueue_defaults(run, study, space)
-    small = size_of(graph)
 
     def offer() -> bool:
+        if first.offer():
+            return True
         if over():
             return False
         trial, assignment = asked(run, study, space)
@@ -71,6 +82,7 @@ def stage_one(
 
     run.fill(offer)
     run.end_stage()
+    return schedule
 
 
 def scaled_down(config: TrialConfig, small: GraphSize, whole: GraphSize) -> TrialConfig:

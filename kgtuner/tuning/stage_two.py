@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
+from functools import partial
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, TrialState
@@ -15,15 +16,18 @@ from kgtuner.space.loading import named_parameters
 from kgtuner.space.space import Space
 from kgtuner.tuning.full_search import FullSearch
 from kgtuner.tuning.kept_models import AGAIN, DEFAULT, ORIGIN
+from kgtuner.tuning.measuring import seconds_to_best, still_rises, value_within
 from kgtuner.tuning.memory_plan import fitted
 from kgtuner.tuning.raising import FREE_SHARE
 from kgtuner.tuning.result import best_trial
 from kgtuner.tuning.running import TuningRun
-from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, Schedule, slot_or_rest, worth_another
+from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, START_SECONDS, Schedule, slot_or_rest, worth_another
 from kgtuner.tuning.trials import FULL_STEPS, begun, count, limited, observed, size_of, study_of
 from kgtuner.tuning.under_way import StagePlan
 from kgtuner.types import INTERRUPTED
 
+SETTLED = 1.25  # times the seconds until the best was at its best, for a training that is compared with it
+PROMISING = 0.8  # of the best after as much time: below that no training goes into the second rung
 RUNG = "rung"  # in the notes of a trial that goes on: which rung that belongs to
 
 
@@ -112,9 +116,10 @@ def _rungs(run: TuningRun, plan: StagePlan, study: Study, search: FullSearch, sc
         _go_on_with_defaults(run, plan, study, after.full_slot - slot)
     _search(run, plan, study, search, after, first_end, slots * after.rungs.trials)
     _go_on_with_best(run, plan, study, max(2, slots - 1), second_end, beside)
-    _go_on_with_last(run, plan, study, plan.ends_at, beside)
-    # Where trainings ended by themselves there is time left for others.
-    _search(run, plan, study, search, after, plan.ends_at, None)
+    moves = _Moves(run, plan, study, search, after)
+    _go_on_with_last(run, plan, study, plan.ends_at, moves)
+    # Where the best training ended by itself there is time left to move on from it.
+    run.fill(partial(moves.offer, plan.ends_at))
 
 
 @dataclass(frozen=True)
@@ -134,6 +139,34 @@ class _Beside:
             return False
         _begin_new(self.run, self.plan, self.study, self.search, self.schedule, ends_at)
         return True
+
+
+class _Moves(_Beside):
+    """Small moves from the best configuration, each with the time that the best took to be at its best."""
+
+    def offer(self, ends_at: float) -> bool:
+        run, rest = self.run, ends_at - self.run.elapsed
+        best = best_trial(self.study.get_trials(deepcopy=False))
+        if best is None or not worth_another(rest, self.schedule.full_slot):
+            return False
+        slot = max(self.schedule.full_slot, START_SECONDS + SETTLED * seconds_to_best(best))
+        if self._goes_on(best):
+            _go_on(run, self.plan, self.study, best, slot_or_rest(rest, slot / 2), rung=3)
+            return True
+        found = self.search.move(slot, rest)
+        if found is None:
+            _begin_new(run, self.plan, self.study, self.search, self.schedule, ends_at)
+            return True
+        trial, config, seconds = found
+        config = limited(run, config, FULL_STEPS, slot_or_rest(rest, seconds))
+        run.launch(self.plan, self.study, trial, config, run.checkpoint_path(trial))
+        return True
+
+    def _goes_on(self, best: FrozenTrial) -> bool:
+        """Whether the best was cut off while it rose, and does not go on already."""
+        trials = self.study.get_trials(deepcopy=False)
+        went_on = any(t.user_attrs.get(AGAIN) == best.number for t in trials)
+        return not went_on and still_rises(best) and _may_go_on(self.run, self.study, best)
 
 
 def _waiting(study: Study) -> bool:
@@ -255,11 +288,15 @@ def _go_on_with_best(
         return  # a resumed run that has been further
     went_on = {t.user_attrs[AGAIN] for t in trials if AGAIN in t.user_attrs and t.user_attrs[RUNG] == 1}
     heads = [t for t in trials if t.number not in went_on and t.user_attrs.get(RUNG, 1) == 1]
-    able = sorted((t for t in heads if _may_go_on(run, study, t)), key=lambda t: -(value_of(t) or 0.0))
+    as_long = _as_long(heads)
+    best = max((value_within(t, as_long) for t in heads), default=0.0)
+    enough = PROMISING * best if best > 0 else best / PROMISING  # a mean rank is told as a negative number
+    able = sorted((t for t in heads if _may_go_on(run, study, t)), key=lambda t: -value_within(t, as_long))
+    promising = [t for t in able if value_within(t, as_long) >= enough][:keep]
     # The best default goes into the second rung in any case: it may learn slowly and end well.
-    defaults = [t for t in able[keep:] if DEFAULT in t.user_attrs][:1]
+    defaults = [t for t in able if DEFAULT in t.user_attrs and t not in promising][:1]
     been = {t.user_attrs[AGAIN] for t in trials if t.user_attrs.get(RUNG) == 2}
-    able = [t for t in [*able[:keep], *defaults] if t.number not in been]
+    able = [t for t in [*promising, *defaults] if t.number not in been]
 
     def offer() -> bool:
         while able:
@@ -284,10 +321,11 @@ def _go_on_with_last(run: TuningRun, plan: StagePlan, study: Study, ends_at: flo
     trials = [t for t in study.get_trials(deepcopy=False) if value_of(t) is not None]
     went_on = {t.user_attrs[AGAIN] for t in trials if AGAIN in t.user_attrs}
     heads = [t for t in trials if t.number not in went_on]  # where each training stands now
-    best = best_trial(heads)
+    as_long = _as_long(heads)
+    best = max(heads, key=lambda t: value_within(t, as_long), default=None)
     if best is None or not _may_go_on(run, study, best):
         return
-    longest = max(_trained(t) for t in heads)
+    longest = min(as_long, max(_trained(t) for t in heads))
     others = [
         t  # what had more time has shown more
         for t in heads
@@ -303,6 +341,11 @@ def _go_on_with_last(run: TuningRun, plan: StagePlan, study: Study, ends_at: flo
         return beside.offer(ends_at)
 
     run.fill(offer)
+
+
+def _as_long(heads: list[FrozenTrial]) -> float:
+    """Seconds of training by which heads are compared: the default configuration may have had more than all others."""
+    return max((_trained(t) for t in heads if DEFAULT not in t.user_attrs), default=math.inf)
 
 
 def _may_go_on(run: TuningRun, study: Study, trial: FrozenTrial) -> bool:

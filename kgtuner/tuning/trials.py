@@ -21,7 +21,13 @@ from kgtuner.tuning.events import Stage
 from kgtuner.tuning.raising import GraphSize
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.sampler_names import sampler_of
-from kgtuner.tuning.schedule import FINAL_SHARE, LEAST_TRAINING_SECONDS, START_SECONDS, Schedule
+from kgtuner.tuning.schedule import (
+    FINAL_SHARE,
+    LEAST_TRAINING_SECONDS,
+    STAGE_ONE_SHARE,
+    START_SECONDS,
+    Schedule,
+)
 from kgtuner.tuning.under_way import StagePlan
 from kgtuner.types import INTERRUPTED
 
@@ -143,7 +149,7 @@ def schedule_of(run: TuningRun, *, two_stages: bool) -> Schedule | None:
         return None
     return Schedule.of(
         run.budget_seconds,
-        run.settings.stage_one_share,
+        run.settings.stage_one_share or STAGE_ONE_SHARE,
         used=run.full_training_seconds,
         two_stages=two_stages,
     )

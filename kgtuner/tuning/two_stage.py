@@ -22,10 +22,12 @@ from kgtuner.space.loading import load_space, named_parameters
 from kgtuner.space.space import Space
 from kgtuner.subgraph import sample_subgraph
 from kgtuner.training.all_entities_limit import why_not_all_entities
+from kgtuner.tuning.first_training import FirstTraining
 from kgtuner.tuning.kept_models import DEFAULT
 from kgtuner.tuning.memory_plan import clipped
 from kgtuner.tuning.raising import FREE_SHARE
 from kgtuner.tuning.running import TuningRun
+from kgtuner.tuning.schedule import STAGE_ONE_SHARE
 from kgtuner.tuning.stage_one import stage_one
 from kgtuner.tuning.stage_two import launch_default, stage_two
 from kgtuner.tuning.trials import (
@@ -50,9 +52,9 @@ def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
     if settings.budget.full_trainings is not None:
         measure_full_training(run, graph, space, threads)
     schedule = schedule_of(run, two_stages=subgraph is not None)
-    trials = settings.budget.trials
+    trials, share = settings.budget.trials, settings.stage_one_share or STAGE_ONE_SHARE
     if subgraph is not None:
-        first = None if trials is None else min(trials - 1, max(1, round(settings.stage_one_share * trials)))
+        first = None if trials is None else min(trials - 1, max(1, round(share * trials)))
         plan = StagePlan(
             "subgraph",
             run.folder.subgraph / "graph",
@@ -61,7 +63,8 @@ def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
             threads,
             size_of(subgraph),
         )
-        stage_one(run, plan, schedule, space, subgraph, size_of(graph))
+        training = FirstTraining(run, graph, schedule, space)
+        schedule = stage_one(run, plan, schedule, space, subgraph, size_of(graph), training)
         trials = None if trials is None or first is None else trials - first
         run.start_seconds = expected_start(run, size_of(subgraph), size_of(graph))
         if schedule is not None and run.start_seconds >= QUICK_START:

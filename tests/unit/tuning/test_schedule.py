@@ -6,6 +6,7 @@ import pytest
 
 from kgtuner.tuning.schedule import (
     AFTER_SUBGRAPH,
+    BEFORE_MOVES,
     STAGE_ONE_TRIALS,
     START_SECONDS,
     WITHOUT_SUBGRAPH,
@@ -111,3 +112,16 @@ def test_a_long_test_evaluation_ends_trainings_earlier_but_not_before_stage_one_
     schedule = Schedule.of(1800.0, 0.5, two_stages=True)
     assert schedule.with_long_starts(1.0, 1300.0).end == 1300.0
     assert schedule.with_long_starts(1.0, 10.0).end == schedule.stage_one_end
+
+
+def test_a_subgraph_stage_is_short_where_the_budget_holds_many_full_trainings_or_hardly_one() -> None:
+    schedule = Schedule.of(1000.0, 0.5, two_stages=True)
+    whole = schedule.end - schedule.began
+    assert schedule.at_cost(whole / 3, slots=1) == schedule
+    assert schedule.at_cost(whole / 5, slots=1) == schedule
+    many = schedule.at_cost(whole / 5, slots=2, spent=100.0)
+    assert many.stage_one_end == pytest.approx(50 + 0.15 * whole)
+    assert many.rungs is BEFORE_MOVES
+    one = schedule.at_cost(whole, slots=4)  # it cannot be shared out over slots
+    assert one.stage_one_end == pytest.approx(0.15 * whole)
+    assert one.rungs is AFTER_SUBGRAPH

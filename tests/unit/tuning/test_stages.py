@@ -21,7 +21,7 @@ from kgtuner.space.space import Space
 from kgtuner.tuning import running
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.events import Silent
-from kgtuner.tuning.full_search import WIDENED
+from kgtuner.tuning.full_search import MOVE, WIDENED
 from kgtuner.tuning.raising import DIMENSIONS
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import AGAIN, DEFAULT, TuningRun, found_config
@@ -162,6 +162,7 @@ def started(
     budget = settings.pop("budget", 600.0)
     trials = settings.pop("trials", None)
     models = settings.pop("models", ("complex",))
+    settings.setdefault("stage_one_share", 0.5)
     settings.setdefault("subgraph_ratio", 0.5)  # few trials fit into stage one, so that the tests are quick
     run = TuningRun(
         _folder(folder),
@@ -667,3 +668,66 @@ def test_a_run_interrupted_with_several_trials_under_way_makes_all_of_them_again
     first = [task.config for task in fake.tasks[:3]]
     assert sorted(map(str, first)) == sorted(map(str, cut_off))
     assert len([t for t in full(again) if t.value is not None]) == 6
+
+
+def test_the_default_trains_on_the_full_graph_first_and_a_quick_one_shortens_the_subgraph_stage(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.quality = staticmethod(by_rate)
+    worker.stopped_by = "patience"  # at its best by step 10 of 100
+    run, fake = started(worker, tmp_path, graph, FakeClock(), stage_one_share=None)
+    two_stage(run, graph)
+    assert fake.tasks[0].config["model"]["dimension"] == 200  # the default's own size, on the full graph
+    assert fake.tasks[0].config["training"]["max_seconds"] == pytest.approx(0.2 * 575, abs=1.0)
+    spent = sum(t.user_attrs[RESULT]["seconds"] for t in run.store.trials("subgraph"))
+    assert 0.1 * 575 < spent <= 0.16 * 575
+    moved = [t for t in full(run) if MOVE in t.user_attrs]
+    assert len(moved) >= 5
+    best = max(full(run), key=lambda t: t.value)
+    default = next(t for t in full(run) if DEFAULT in t.user_attrs)
+    assert abs(np.log10(rate_of(best) / 0.03)) < abs(np.log10(rate_of(default) / 0.03))
+
+
+def test_a_first_training_far_from_its_end_leaves_the_time_to_the_full_graph_and_keeps_the_rungs(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    class Slow(worker):  # type: ignore[valid-type,misc]
+        def trained(self, task: Task) -> tuple[float, dict[str, Any] | Failed]:
+            seconds, result = super().trained(task)
+            value = result["best"]
+            result["curve"] = [{"step": step, "metric": value * step / 100} for step in (25, 50, 75, 100)]
+            return seconds, result
+
+    run, _ = started(Slow, tmp_path, graph, FakeClock(), stage_one_share=None)
+    two_stage(run, graph)
+    assert sum(t.user_attrs[RESULT]["seconds"] for t in run.store.trials("subgraph")) <= 0.16 * 575
+    assert {t.user_attrs.get(RUNG) for t in full(run)} >= {2, 3}
+
+
+def test_a_share_that_was_asked_for_is_kept_and_no_training_comes_before_stage_one(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.stopped_by = "patience"
+    run, fake = started(worker, tmp_path, graph, FakeClock(), stage_one_share=0.4)
+    two_stage(run, graph)
+    assert "subgraph" in str(fake.tasks[0].graph)
+    spent = sum(t.user_attrs[RESULT]["seconds"] for t in run.store.trials("subgraph"))
+    assert 0.3 * 575 < spent <= 0.4 * 575
+
+
+def test_a_resumed_run_keeps_its_first_training_and_its_schedule(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.stopped_by = "patience"
+    worker.killed_at = 200.0
+    clock = FakeClock()
+    run, _ = started(worker, tmp_path, graph, clock, stage_one_share=None)
+    with pytest.raises(KeyboardInterrupt):
+        two_stage(run, graph)
+    run.save_state(force=True)
+    run.close()
+    worker.killed_at = float("inf")
+    again, fake = started(worker, tmp_path, graph, clock, stage_one_share=None)
+    two_stage(again, graph)
+    assert "subgraph" not in str(fake.tasks[0].graph)  # stage one was over, by the shorter share
+    assert sum(DEFAULT in t.user_attrs and AGAIN not in t.user_attrs for t in full(again)) == 1

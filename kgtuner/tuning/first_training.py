@@ -1,0 +1,77 @@
+"""The default configuration on the full graph before anything else: its cost says where a budget is best spent."""
+
+from __future__ import annotations
+
+from optuna.study import Study
+
+from kgtuner.execution.storage import RESULT, value_of
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.space.space import Space
+from kgtuner.tuning.kept_models import DEFAULT
+from kgtuner.tuning.measuring import seconds_to_best, still_rises, value_within
+from kgtuner.tuning.running import TuningRun
+from kgtuner.tuning.schedule import START_SECONDS, Schedule
+from kgtuner.tuning.stage_two import launch_default
+from kgtuner.tuning.trials import size_of, study_of, trainings_end
+from kgtuner.tuning.under_way import StagePlan
+
+FIRST_SHARE = 0.2
+"""Of a budget, for this training; it may go on later."""
+
+STEEP = 0.9
+"""A training that had less than this share of its end value at half its time is far from its end."""
+
+MOST_TRIPLES = 1_000_000
+"""Of a graph whose training starts soon enough to be the first."""
+
+
+class FirstTraining:
+    """The first training of a run under a clock, where the user has not said how the budget is to be shared.
+
+    Args:
+        run: where it is kept; a resumed run finds it there.
+        graph: the full one.
+        schedule: the usual one; None without a clock.
+        space: what is searched.
+    """
+
+    def __init__(
+        self, run: TuningRun, graph: KnowledgeGraph, schedule: Schedule | None, space: Space
+    ) -> None:
+        self.run, self.usual = run, schedule
+        settings = run.settings
+        self.asked_for = (
+            schedule is not None
+            and settings.stage_one_share is None
+            and settings.try_default
+            and len(graph.train) <= MOST_TRIPLES
+        )
+        self.plan = StagePlan(
+            "full", run.folder.graph, trainings_end(run, graph), None, settings.threads or 1, size_of(graph)
+        )
+        self.space = space
+        self._study: Study | None = None
+
+    def offer(self) -> bool:
+        """Launch it, unless it has been."""
+        if not self.asked_for or self.usual is None:
+            return False
+        seconds = FIRST_SHARE * (self.usual.end - self.usual.began)
+        if self._study is None:  # opened once: what runs in it would count as interrupted
+            self._study = study_of(self.run, self.plan, self.space, None)
+        return launch_default(self.run, self.plan, self._study, self.run.settings.models[0], seconds)
+
+    def schedule(self) -> Schedule | None:
+        """The schedule that fits what the training has shown; the usual one until it has ended."""
+        done = [
+            t for t in self.run.store.trials("full") if DEFAULT in t.user_attrs and value_of(t) is not None
+        ]
+        if not self.asked_for or self.usual is None or not done:
+            return self.usual
+        first = done[0]
+        one = seconds_to_best(first)
+        if still_rises(first):
+            steep = value_within(first, 0.5 * one) < STEEP * value_within(first, one)
+            one = self.usual.end - self.usual.began if steep else 2 * one
+        spent = START_SECONDS + float(first.user_attrs[RESULT]["seconds"])
+        return self.usual.at_cost(START_SECONDS + one, self.run.executor.slots, spent)
