@@ -322,7 +322,7 @@ def _go_on_with_last(run: TuningRun, plan: StagePlan, study: Study, ends_at: flo
     went_on = {t.user_attrs[AGAIN] for t in trials if AGAIN in t.user_attrs}
     heads = [t for t in trials if t.number not in went_on]  # where each training stands now
     as_long = _as_long(heads)
-    best = max(heads, key=lambda t: value_within(t, as_long), default=None)
+    best = max(heads, key=lambda t: (value_within(t, as_long), _trained(t)), default=None)
     if best is None or not _may_go_on(run, study, best):
         return
     longest = min(as_long, max(_trained(t) for t in heads))
