@@ -26,7 +26,7 @@ from babel import Locale
 from babel.core import get_global
 
 HERE = Path(__file__).parent
-SEED = 2022
+SEED = 2023
 CITIES = 5_000  # the most populous ones; capitals come on top
 NEAREST = 3  # neighbours asked for by every city
 NEAR_KM = 500.0  # a city further away is not near, however alone one is
@@ -249,10 +249,10 @@ def languages(facts: Facts) -> Iterator[Triple]:
 
 
 def time_zones(facts: Facts) -> Iterator[Triple]:
-    """zone_of: the country a zone lies in. observes: the clock it keeps, such as Central European Time."""
+    """has_time_zone: the zones of a country, most of all 1-N. observes: the clock it keeps, such as Central European Time."""
     for code, country in facts.country.items():
         for zone in get_global("territory_zones").get(code, []):
-            yield _zone(zone), "zone_of", country
+            yield country, "has_time_zone", _zone(zone)
             clock = get_global("meta_zones").get(zone)
             names = facts.english.meta_zones.get(clock, {}).get("long", {}) if clock else {}
             name = names.get("generic") or names.get("standard")
@@ -308,7 +308,7 @@ def _without_loose_ends(triples: set[Triple]) -> set[Triple]:
         kept = {
             (head, relation, tail)
             for head, relation, tail in triples
-            if relation not in ("zone_of", "observes") or (degree[head] > 1 and degree[tail] > 1)
+            if relation not in ("has_time_zone", "observes") or (degree[head] > 1 and degree[tail] > 1)
         }
         if kept == triples:
             return kept

@@ -48,7 +48,7 @@ def test_files_are_the_ones_the_card_names() -> None:
         content = (cards_folder() / "world" / f"{split}.txt").read_bytes()
         assert card.files[split] == f"sha256:{hashlib.sha256(content).hexdigest()}"
     assert hashlib.sha256((cards_folder() / "world" / "train.txt").read_bytes()).hexdigest() == (
-        "a7972a1e4ea0eb38f1c3c5ddfbc54dee5254ef343694da27783c1f66414de945"
+        "3419ff687c8f1fb7558115057eaf555d4c02f152bc72424be7042c77ac196595"
     )
 
 
@@ -77,7 +77,7 @@ def test_it_loads_without_a_network(monkeypatch: pytest.MonkeyPatch, tmp_path: P
         ("Russian", "written_in", "Cyrillic script"),
         ("Chicago", "in_state", "Illinois"),
         ("Chicago", "in_time_zone", "America/Chicago"),
-        ("America/Chicago", "zone_of", "United States"),
+        ("United States", "has_time_zone", "America/Chicago"),
         ("America/Chicago", "observes", "Central Time"),
         ("Turkey", "largest_city", "Istanbul"),
         ("Berlin", "near", "Potsdam"),
@@ -90,6 +90,11 @@ def test_a_fact_anybody_can_check_is_there(triples: set[Triple], triple: Triple)
 def test_every_relation_has_a_fact_in_the_list_above(triples: set[Triple]) -> None:
     (mark,) = (m for m in test_a_fact_anybody_can_check_is_there.pytestmark if m.name == "parametrize")  # type: ignore[attr-defined]
     assert {relation for _, relation, _ in mark.args[1]} == {relation for _, relation, _ in triples}
+
+
+def test_relations_of_every_category_are_there() -> None:
+    counts = load_dataset("world").statistics().category_counts
+    assert all(counts[category] > 0 for category in ("1-1", "1-N", "N-1", "N-N")), counts
 
 
 @pytest.mark.parametrize("relation", ["borders", "near"])
@@ -114,7 +119,7 @@ def test_region_and_continent_compose(triples: set[Triple]) -> None:
 
 def test_city_time_zone_and_country_compose(triples: set[Triple]) -> None:
     country = {h: t for h, r, t in triples if r == "in_country"}
-    of_zone = {h: t for h, r, t in triples if r == "zone_of"}
+    of_zone = {t: h for h, r, t in triples if r == "has_time_zone"}
     zones = [(h, of_zone[t]) for h, r, t in triples if r == "in_time_zone" and t in of_zone]
     assert sum(country[city] == place for city, place in zones) >= 0.95 * len(zones)
 
