@@ -3,7 +3,7 @@
     python benchmarks/tuning_vs_random.py --graph world --budget 60s --seeds 0 1 2
     python benchmarks/tuning_vs_random.py --graph codex-s --budget 20m --seeds 0 1 2 --arms toss grash racing tpe
 
-Every arm has the same wall-clock budget and the same number of threads. All tuned arms train the default
+Every arm has the same wall-clock budget, one worker and one thread. All tuned arms train the default
 configuration first, inside their budget, and return it when nothing better was found: `found` says whether
 something was. Finished arms are kept in the result file and skipped when the script is called again.
 """
@@ -54,6 +54,7 @@ def tuned(graph: str, budget: str, seed: int, model: str, arm: str) -> dict[str,
             budget=budget,
             seed=seed,
             threads=1,
+            executor=kt.Local(workers=1),
             output=folder / "run",
             **(ARMS | RIVALS)[arm],
         )
@@ -83,6 +84,12 @@ def default(graph: str, budget: str, seed: int, model: str) -> dict[str, Any]:
     return {"test": metrics, "valid_mrr": run.report["valid"]["mrr"], "seconds": run.report["seconds"]}
 
 
+def kept(path: Path) -> list[dict[str, Any]]:
+    """What is there now: another process may add other seeds at the same time."""
+    runs: list[dict[str, Any]] = json.loads(path.read_text(encoding="utf-8"))["runs"] if path.exists() else []
+    return runs
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
@@ -99,19 +106,17 @@ def main() -> None:
         return
     name = f"tuning_{options.graph}_{options.model}_{options.budget}"
     path = record.RESULTS / f"{name}.json"
-    runs = json.loads(path.read_text())["runs"] if path.exists() else []
     for seed in options.seeds:
         for arm in options.arms:
-            if any(run["arm"] == arm and run["seed"] == seed for run in runs):
+            if any(run["arm"] == arm and run["seed"] == seed for run in kept(path)):
                 continue
             if arm == "default":
                 figures = default(options.graph, options.budget, seed, options.model)
             else:
                 figures = tuned(options.graph, options.budget, seed, options.model, arm)
-            runs.append({"arm": arm, "seed": seed, **figures})
-            record.write(
-                name, {"graph": options.graph, "model": options.model, "budget": options.budget, "runs": runs}
-            )
+            runs = [*kept(path), {"arm": arm, "seed": seed, **figures}]
+            about = {"graph": options.graph, "model": options.model, "budget": options.budget}
+            record.write(name, about | {"runs": sorted(runs, key=lambda run: (run["seed"], run["arm"]))})
             print(seed, arm, round(figures["test"]["mrr"], 4), flush=True)
 
 

@@ -10,8 +10,8 @@ START_SECONDS = 0.7
 LEAST_TRIAL_SECONDS = 1.5
 LEAST_TRAINING_SECONDS = 0.5  # of a trial, without what surrounds the training
 STAGE_ONE_SHARE = 0.5  # of a budget, where nothing says otherwise; as the method does
-SHORT_SHARE = 0.15  # of a budget, for a subgraph stage that has little to save
-MANY_TRAININGS = 6.0  # full ones in a budget, from which a search on the full graph needs no subgraph
+SHORT_SHARE = 0.2  # of a budget, for a subgraph stage that has little to save
+MANY_TRAININGS = 4.0  # full ones in a budget, from which a search on the full graph needs no subgraph
 ONE_TRAINING = 1.5  # a budget that is not so many times as long as a full training is best spent on one
 STAGE_ONE_TRIALS = 15  # at least, wherever a budget can hold them
 FINAL_SHARE = 0.04  # of a budget, kept back for the test evaluation until it can be estimated
@@ -91,7 +91,7 @@ class Schedule:
         shorter = replace(
             self, stage_one_end=self.began + spent / slots + SHORT_SHARE * (self.end - self.began)
         )
-        return replace(shorter, rungs=BEFORE_MOVES) if slots * times >= MANY_TRAININGS else shorter
+        return shorter if times < ONE_TRAINING else replace(shorter, rungs=BEFORE_MOVES)
 
     def at_speed(self, epochs_per_second: float) -> Schedule:
         """With fewer trainings in the first rung where the time holds too few epochs for all of them."""

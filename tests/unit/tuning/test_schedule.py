@@ -118,10 +118,10 @@ def test_a_subgraph_stage_is_short_where_the_budget_holds_many_full_trainings_or
     schedule = Schedule.of(1000.0, 0.5, two_stages=True)
     whole = schedule.end - schedule.began
     assert schedule.at_cost(whole / 3, slots=1) == schedule
-    assert schedule.at_cost(whole / 5, slots=1) == schedule
+    assert schedule.at_cost(whole / 3.5, slots=1) == schedule
     many = schedule.at_cost(whole / 5, slots=2, spent=100.0)
-    assert many.stage_one_end == pytest.approx(50 + 0.15 * whole)
+    assert many.stage_one_end == pytest.approx(50 + 0.2 * whole)
     assert many.rungs is BEFORE_MOVES
     one = schedule.at_cost(whole, slots=4)  # it cannot be shared out over slots
-    assert one.stage_one_end == pytest.approx(0.15 * whole)
+    assert one.stage_one_end == pytest.approx(0.2 * whole)
     assert one.rungs is AFTER_SUBGRAPH

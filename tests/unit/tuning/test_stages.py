@@ -680,7 +680,7 @@ def test_the_default_trains_on_the_full_graph_first_and_a_quick_one_shortens_the
     assert fake.tasks[0].config["model"]["dimension"] == 200  # the default's own size, on the full graph
     assert fake.tasks[0].config["training"]["max_seconds"] == pytest.approx(0.2 * 575, abs=1.0)
     spent = sum(t.user_attrs[RESULT]["seconds"] for t in run.store.trials("subgraph"))
-    assert 0.1 * 575 < spent <= 0.16 * 575
+    assert 0.15 * 575 < spent <= 0.21 * 575
     moved = [t for t in full(run) if MOVE in t.user_attrs]
     assert len(moved) >= 5
     best = max(full(run), key=lambda t: t.value)
@@ -700,7 +700,7 @@ def test_a_first_training_far_from_its_end_leaves_the_time_to_the_full_graph_and
 
     run, _ = started(Slow, tmp_path, graph, FakeClock(), stage_one_share=None)
     two_stage(run, graph)
-    assert sum(t.user_attrs[RESULT]["seconds"] for t in run.store.trials("subgraph")) <= 0.16 * 575
+    assert sum(t.user_attrs[RESULT]["seconds"] for t in run.store.trials("subgraph")) <= 0.21 * 575
     assert {t.user_attrs.get(RUNG) for t in full(run)} >= {2, 3}
 
 
@@ -719,7 +719,7 @@ def test_a_resumed_run_keeps_its_first_training_and_its_schedule(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
     worker.stopped_by = "patience"
-    worker.killed_at = 200.0
+    worker.killed_at = 280.0
     clock = FakeClock()
     run, _ = started(worker, tmp_path, graph, clock, stage_one_share=None)
     with pytest.raises(KeyboardInterrupt):
