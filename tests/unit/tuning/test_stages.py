@@ -731,3 +731,22 @@ def test_a_resumed_run_keeps_its_first_training_and_its_schedule(
     two_stage(again, graph)
     assert "subgraph" not in str(fake.tasks[0].graph)  # stage one was over, by the shorter share
     assert sum(DEFAULT in t.user_attrs and AGAIN not in t.user_attrs for t in full(again)) == 1
+
+
+def test_a_first_training_that_was_cut_off_is_the_first_again(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.stopped_by = "patience"
+    worker.killed_at = 50.0
+    clock = FakeClock()
+    run, _ = started(worker, tmp_path, graph, clock, stage_one_share=None)
+    with pytest.raises(KeyboardInterrupt):
+        two_stage(run, graph)
+    run.save_state(force=True)
+    run.close()
+    worker.killed_at = float("inf")
+    again, fake = started(worker, tmp_path, graph, clock, stage_one_share=None)
+    two_stage(again, graph)
+    assert [("subgraph" in str(task.graph)) for task in fake.tasks[:2]] == [False, True]
+    assert fake.tasks[0].config["model"]["dimension"] == 200
+    assert any(MOVE in t.user_attrs for t in full(again))
