@@ -22,6 +22,7 @@ from kgtuner.files import full_disk_told
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.tuning.algorithms import ALGORITHMS
 from kgtuner.tuning.events import Observer, RunEnded, RunStarted
+from kgtuner.tuning.fidelity import comparable
 from kgtuner.tuning.result import TuneResult, best_trial, stage_summaries, trial_table
 from kgtuner.tuning.run_folder import FORMAT, RunFolder
 from kgtuner.tuning.running import DEFAULT, TuningRun, found_config
@@ -94,7 +95,7 @@ def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneRe
     full = run.store.trials("full")
     best = best_trial(full)
     default = best_trial([trial for trial in full if trial.user_attrs.get(DEFAULT)])
-    chosen = best or best_trial(run.store.trials("subgraph"))
+    chosen = best or best_trial(comparable(run.store.trials("subgraph")))
     if chosen is None and stopped_by == "interrupted":
         raise KeyboardInterrupt  # nothing to report yet; the folder can be resumed
     if chosen is None:
@@ -113,7 +114,7 @@ def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneRe
             run.note(f"The default is not evaluated on test, which takes {took:.0f} s: the budget is spent.")
         elif default is not None:
             default_test = run.evaluate(default, "test")
-    table = trial_table(run.store)
+    table = trial_table(run.store, run.settings.subgraph_ratio)
     run.folder.write_text("trials.csv", table.to_csv(index=False))
     result = TuneResult(
         output=run.folder.path,

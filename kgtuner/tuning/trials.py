@@ -190,4 +190,5 @@ def _test_seconds(trial: FrozenTrial, graph: KnowledgeGraph) -> float:
 
 
 def size_of(graph: KnowledgeGraph) -> GraphSize:
-    return GraphSize(graph.n_entities, graph.n_relations, len(graph.train))
+    types = 1 if graph.types is None else int((np.diff(graph.types.starts) > 0).sum())
+    return GraphSize(graph.n_entities, graph.n_relations, len(graph.train), types)

@@ -220,12 +220,13 @@ def all_trials(report: RunReport) -> Block:
         column("seconds", digits=1), column("steps"), column("note", kind="text"),
         *(column(name, kind="setting") for name in names),
     ]  # fmt: skip
+    several = trials[trials["stage"] == "subgraph"]["fidelity"].nunique() > 1
     rows, marks = [], []
     for row in trials.to_dict("records"):
         value = row["value"]
         rows.append(
             [
-                "1" if row["stage"] == "subgraph" else "2",
+                (f"1, {row['fidelity']}" if several else "1") if row["stage"] == "subgraph" else "2",
                 int(row["number"]),
                 row["state"],
                 None if _absent(value) else sign(report.metric) * value,

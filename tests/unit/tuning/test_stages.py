@@ -27,7 +27,7 @@ from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import AGAIN, DEFAULT, TuningRun, found_config
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.tuning.stage_two import RUNG
-from kgtuner.tuning.two_stage import two_stage
+from kgtuner.tuning.two_stage import space_of, two_stage
 from kgtuner.types import FloatArray
 
 OVERHEAD = 0.3
@@ -524,6 +524,16 @@ def test_a_training_that_would_not_fit_fails_with_its_reason_and_is_not_started(
     assert refused
     assert len(fake.tasks) == 12 - len(refused)
     assert refused[0].user_attrs[REASON] == "out of memory"
+
+
+def test_a_search_on_one_stage_says_which_sizes_memory_leaves_out(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "free_memory", lambda device: 2.2e7)  # bytes
+    run, _ = started(worker, tmp_path, graph, FakeClock(), two_stages=False)
+    space = space_of(run, graph, one_stage=True)
+    assert not space.by_name["model.dimension"].domain.contains(2000)
+    assert "model.dimension is searched up to" in run.folder.log.read_text()
 
 
 def test_with_several_models_the_default_of_each_is_tried(
