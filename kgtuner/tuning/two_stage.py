@@ -66,7 +66,8 @@ def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
         trials = None if trials is None or first is None else trials - first
         run.start_seconds = expected_start(run, size_of(subgraph), size_of(graph))
         if schedule is not None and run.start_seconds >= QUICK_START:
-            schedule = schedule.with_long_starts(run.start_seconds, end_for_test(run, graph, "subgraph"))
+            end = end_for_test(run, graph, "subgraph", size_of(subgraph))
+            schedule = schedule.with_long_starts(run.start_seconds, end)
     plan = StagePlan("full", run.folder.graph, trainings_end(run, graph), trials, threads, size_of(graph))
     stage_two(run, plan, schedule, space, graph, subgraph)
 

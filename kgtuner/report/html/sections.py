@@ -6,6 +6,7 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kgtuner.evaluation.evaluator import Sample
 from kgtuner.plots.curves import curves_figure
 from kgtuner.plots.effects import LEAST, effect_figure, effect_rows
 from kgtuner.plots.history import history_figure
@@ -29,6 +30,7 @@ from kgtuner.report.html.blocks import (
     text,
 )
 from kgtuner.report.html.reading import RunReport
+from kgtuner.report.tables import sampled_sentence
 from kgtuner.report.text import metric_title, metric_value, printable, setting
 from kgtuner.tuning.budget import format_seconds
 from kgtuner.tuning.result import STAGES
@@ -92,6 +94,7 @@ def answer(report: RunReport) -> Block:
             ("time", format_seconds(report.seconds), f"budget {report.settings.budget}"),
         ),
         _metrics(report, where),
+        *_sampled(report),
         *_why(report),
         code(best.yaml, "Best configuration (best.yaml)"),
     ]
@@ -153,6 +156,12 @@ def _metrics(report: RunReport, where: str) -> Block:
         rows,
         label=f"metrics on {where}",
     )
+
+
+def _sampled(report: RunReport) -> list[Block]:
+    """That only a part of the test triples was ranked, where it was."""
+    sample = (report.test or {}).get("sample")
+    return [] if sample is None else [text(sampled_sentence(Sample(**sample), report.folder))]
 
 
 def _why(report: RunReport) -> list[Block]:
