@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Sequence
@@ -37,6 +38,8 @@ from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
 from kgtuner.tuning.sampler_names import sampler_of
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.types import Clock
+
+log = logging.getLogger(__name__)
 
 READING_SHARE = 0.1
 """Of a budget, that reading the graph may take from it."""
@@ -118,9 +121,14 @@ def tune(
     _check(settings)
     for device in getattr(executor, "devices", ()):
         pick_device(device)
+    watching = observers_or_lines(observer, settings.metric)
+    notes: list[str] = []
     asked = clock()
-    graph = as_graph(graph, seed)
+    graph = as_graph(graph, seed, notes.append)
     began = _budget_began(asked, clock(), settings.budget)
+    if not watching:
+        for note in notes:
+            log.warning(note)
     if len(graph.valid) == 0 or len(graph.test) == 0:
         empty = "valid" if len(graph.valid) == 0 else "test"
         raise ConfigError(f"{graph.name} has an empty {empty} split; give one file or frame to have it split")
@@ -138,8 +146,9 @@ def tune(
             about = {"executor": (executor or Local()).describe(), "storage": place}
             folder.write("run.json", _tuning_record(settings, graph) | about)
         settings = _with_own_space(folder, settings)
-        watching = [EventsFile(folder.events), *observers_or_lines(observer, settings.metric)]
-        result = carry_out(folder, settings, graph, watching, clock, problems(graph), executor, began)
+        notes += problems(graph, notes)
+        watchers = [EventsFile(folder.events), *watching]
+        result = carry_out(folder, settings, graph, watchers, clock, notes, executor, began)
     finally:
         folder.unlock()
     report_at_end(folder.path)
