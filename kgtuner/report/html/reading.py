@@ -127,7 +127,7 @@ def read_run(path: str | Path, *, with_examples: bool = True) -> RunReport:
     folder = RunFolder(path)
     run = folder.read("run.json")
     if run.get("kind") != "tune":
-        raise RunError(f"{path} is a single training; a report needs the --output of kgtuner tune")
+        raise RunError(f"{path} is a single training, which has no trials; give the --output of kgtuner tune")
     settings = TuneSettings.from_mapping(run.get("settings", {}))
     results = folder.read("results.json") if (folder.path / "results.json").exists() else None
     state = _state(folder, results)
