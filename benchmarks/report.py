@@ -215,7 +215,7 @@ def _conclude(
     save_parameters(model, folder.best_model, graph.fingerprint)
     folder.write_text("best.yaml", config.to_yaml())
     test = evaluate_split(model, graph, "test").to_mapping()
-    folder.write_text("trials.csv", trial_table(store).to_csv(index=False))
+    folder.write_text("trials.csv", trial_table(store, 0.2).to_csv(index=False))
     folder.write(
         "results.json",
         {

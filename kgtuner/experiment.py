@@ -27,7 +27,7 @@ from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.losses import LOSSES, Loss
 from kgtuner.models import MODELS, Model
 from kgtuner.negatives import NEGATIVES, NegativeSampler
-from kgtuner.negatives.typed import of_right_type
+from kgtuner.negatives.typed import Typed, of_right_type
 from kgtuner.registry import lookup, unknown
 from kgtuner.regularizers import REGULARIZERS, Regularizer
 from kgtuner.training.all_entities import AllEntitiesStep
@@ -440,7 +440,8 @@ def _touches_most(config: TrialConfig, negatives: NegativeSampler, n_entities: i
     if row_updates != "auto":
         return row_updates == "dense"
     batch = config.training.batch_size
-    drawn = negatives.num_negatives * (1 if config.negatives.name == "shared" else batch)
+    own_set = negatives.set_size if isinstance(negatives, Typed) else negatives.num_negatives
+    drawn = own_set if config.negatives.name == "shared" else negatives.num_negatives * batch
     return 1 - math.exp(-(drawn + 2 * batch) / n_entities) >= DENSE_FROM
 
 

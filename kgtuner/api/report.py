@@ -12,6 +12,8 @@ from kgtuner.errors import ConfigError, KGTunerError
 from kgtuner.files import replacing
 from kgtuner.tuning.budget import format_seconds
 from kgtuner.tuning.result import TuneResult
+from kgtuner.tuning.run_folder import RunFolder
+from kgtuner.tuning.trained import TrainResult
 
 if TYPE_CHECKING:
     from kgtuner.report.html.comparing import Comparison
@@ -24,29 +26,36 @@ log = logging.getLogger(__name__)
 
 
 def write_report(
-    run: str | Path | TuneResult,
+    run: str | Path | TuneResult | TrainResult,
     output: str | Path | None = None,
     *,
     figures: str | Path | None = None,
     examples: bool = True,
 ) -> Path:
-    """Write the report of a tuning run, in whatever state the run is.
+    """Write the report of a tuning run, in whatever state the run is, or of a training that has ended.
 
     Args:
         run: the run folder or a result.
         output: where to write it; by default report.html in the run folder.
-        figures: a folder for the same plots as PNG and SVG; needs matplotlib (the extra `figures`).
-        examples: False leaves out what the model answers to test triples, which spares loading it.
+        figures: a folder for the same plots of a tuning as PNG and SVG; needs matplotlib (the extra `figures`).
+        examples: False leaves out what the model answers to test triples, or of a training to validation triples;
+            it spares a tuning's report loading the model.
 
     Returns:
         The HTML file. It needs no other file and no network.
 
     Raises:
-        RunError: when the folder is no tuning run, is damaged, or the file cannot be written.
-        ConfigError: when figures are asked for and matplotlib is missing.
+        RunError: when the folder is no run, is damaged, or the file cannot be written.
+        ConfigError: when figures are asked for and matplotlib is missing, or of a single training.
     """
     from kgtuner.report.html.reading import read_run
 
+    if RunFolder(_folder(run)).read("run.json").get("kind") == "train":
+        if figures is not None:
+            raise ConfigError(
+                "figures are drawn of a tuning; a single training has its curve in report.html only"
+            )
+        return _write_training(_folder(run), output, examples=examples)
     if figures is not None:
         _require_matplotlib()
     shown = read_run(_folder(run), with_examples=examples)
@@ -157,7 +166,23 @@ def _write(shown: RunReport, output: str | Path | None, reload_seconds: float | 
     return target
 
 
-def _folder(run: str | Path | TuneResult) -> Path:
+def _write_training(folder: Path, output: str | Path | None, *, examples: bool) -> Path:
+    from kgtuner.report.html.page import render
+    from kgtuner.report.html.training import read_training, training_sections
+
+    shown = read_training(folder, with_examples=examples)
+    target = Path(output) if output is not None else shown.folder / REPORT
+    page = render(shown.title, training_sections(shown), subtitle=shown.subtitle)
+    with replacing(target) as partial:
+        partial.write_text(page, encoding="utf-8")
+    return target
+
+
+def _folder(run: str | Path | TuneResult | TrainResult) -> Path:
+    if isinstance(run, TrainResult):
+        if run.output is None:
+            raise ConfigError("the training was kept in memory only; give train an output to have a report")
+        return run.output
     return run.output if isinstance(run, TuneResult) else Path(run)
 
 

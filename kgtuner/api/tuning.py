@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import time
 import uuid
 from collections.abc import Sequence
@@ -38,6 +39,11 @@ from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
 from kgtuner.tuning.sampler_names import sampler_of
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.types import Clock
+
+log = logging.getLogger(__name__)
+
+READING_SHARE = 0.1
+"""Of a budget, that reading the graph may take from it."""
 
 
 def tune(
@@ -118,7 +124,14 @@ def tune(
     _check(settings)
     for device in getattr(executor, "devices", ()):
         pick_device(device)
-    graph = as_graph(graph, seed)
+    watching = observers_or_lines(observer, settings.metric)
+    notes: list[str] = []
+    asked = clock()
+    graph = as_graph(graph, seed, notes.append)
+    began = _budget_began(asked, clock(), settings.budget)
+    if not watching:
+        for note in notes:
+            log.warning(note)
     if len(graph.valid) == 0 or len(graph.test) == 0:
         empty = "valid" if len(graph.valid) == 0 else "test"
         raise ConfigError(f"{graph.name} has an empty {empty} split; give one file or frame to have it split")
@@ -137,8 +150,9 @@ def tune(
             about = {"executor": executor.describe(), "storage": place}
             folder.write("run.json", _tuning_record(settings, graph) | about)
         settings = _with_own_space(folder, settings)
-        watching = [EventsFile(folder.events), *observers_or_lines(observer, settings.metric)]
-        result = carry_out(folder, settings, graph, watching, clock, problems(graph), executor)
+        notes += problems(graph, notes)
+        watchers = [EventsFile(folder.events), *watching]
+        result = carry_out(folder, settings, graph, watchers, clock, notes, executor, began)
     finally:
         folder.unlock()
     report_at_end(folder.path)
@@ -171,6 +185,7 @@ def resume(
     ) != "interrupted":
         return load_tuned(folder)
     folder.lock()
+    began = clock()
     try:
         graph = KnowledgeGraph.load(folder.graph)
         if graph.fingerprint != run.get("fingerprint"):
@@ -180,11 +195,21 @@ def resume(
             )
         watching = [EventsFile(folder.events), *observers_or_lines(observer, settings.metric)]
         executor = executor or executor_from(run.get("executor") or Local().describe())
-        result = carry_out(folder, settings, graph, watching, clock, executor=executor)
+        result = carry_out(folder, settings, graph, watching, clock, executor=executor, began=began)
     finally:
         folder.unlock()
     report_at_end(folder.path)
     return result
+
+
+def _budget_began(asked: float, read: float, budget: Budget) -> float:
+    """When the clock of a budget starts, by the clock before and after the graph was read.
+
+    Reading counts, but as at most a tenth of the budget: the first reading of a large graph converts it, once on a
+    machine.
+    """
+    took = read - asked
+    return read - (took if budget.seconds is None else min(took, READING_SHARE * budget.seconds))
 
 
 def _check(settings: TuneSettings) -> None:

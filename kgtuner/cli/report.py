@@ -22,7 +22,9 @@ into the run folder at its end; this command writes it again, or while the run g
 
 def add(commands: Any) -> None:
     parser = command(commands, "report", run, "write a run's report: one HTML file", epilog=EPILOG)
-    parser.add_argument("folder", metavar="RUN", help="the folder of a tuning, finished or not")
+    parser.add_argument(
+        "folder", metavar="RUN", help="the folder of a tuning, finished or not, or of a training"
+    )
     parser.add_argument("--output", metavar="FILE", help="where to write it (default RUN/report.html)")
     parser.add_argument(
         "--figures", metavar="DIR", help="also write the plots as PNG and SVG; needs kgtuner[figures]"
@@ -34,7 +36,7 @@ def add(commands: Any) -> None:
         "--no-examples",
         dest="examples",
         action="store_false",
-        help="leave out what the model answers to test triples",
+        help="leave out what the model answers to held-out triples",
     )
 
 

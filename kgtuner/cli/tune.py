@@ -129,6 +129,11 @@ def run(args: argparse.Namespace) -> Outcome:
         raise ConfigError(f"--one-stage has no first stage: leave out {_options(first_stage)}")
     models = settings.get("model", DEFAULT_MODEL).split(",")
     settings.setdefault("output", os.path.join("runs", folder_name(graph_name(args.graph), *models)))
+    from kgtuner.tuning.budget import Budget
+
+    Budget.of(
+        settings.get("budget"), settings.get("trials")
+    )  # a mistake in it comes before what is in the folder
     _refuse_used(settings["output"])
 
     from kgtuner.api.tuning import tune

@@ -39,6 +39,7 @@ class EvaluateTask:
         graph, config, device, threads: as in `TrainTask`.
         parameters: .safetensors file.
         split: "valid" or "test".
+        size, seed: rank a seeded sample of so many triples; None for all.
     """
 
     graph: Path
@@ -47,6 +48,8 @@ class EvaluateTask:
     threads: int
     parameters: Path
     split: str
+    size: int | None = None
+    seed: int = 0
 
 
 Task = TrainTask | EvaluateTask

@@ -21,6 +21,7 @@ from kgtuner.experiment import build_model, pick_device, run
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.training.parameters import load_parameters, save_parameters
 from kgtuner.training.trainer import CurvePoint
+from kgtuner.types import Split
 
 ALIVE_EVERY = 1.0
 """Seconds between signs of life while a task runs."""
@@ -106,4 +107,5 @@ def _evaluate(task: EvaluateTask, graph: KnowledgeGraph) -> dict[str, Any]:
     model = build_model(config.model, graph.n_entities, graph.n_relations)
     load_parameters(model, task.parameters, graph.fingerprint)
     model.to(pick_device(task.device))
-    return evaluate_split(model, graph, "test" if task.split == "test" else "valid").to_mapping()
+    split: Split = "test" if task.split == "test" else "valid"
+    return evaluate_split(model, graph, split, size=task.size, seed=task.seed).to_mapping()

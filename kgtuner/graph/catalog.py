@@ -9,11 +9,12 @@ A new data set is one card, datasets/<name>/dataset.yaml, and one line in `DATAS
 from __future__ import annotations
 
 import hashlib
+import logging
 import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import MISSING, dataclass, field, fields
 from pathlib import Path
@@ -29,6 +30,8 @@ from kgtuner.graph.reading import SUFFIXES
 from kgtuner.registry import lookup, unknown
 from kgtuner.shipped import shipped_folder
 from kgtuner.types import SPLITS, Split
+
+log = logging.getLogger(__name__)
 
 DATASETS: dict[str, str] = {  # the card, below the folder that `cards_folder` finds
     "world": "world/dataset.yaml",
@@ -149,11 +152,17 @@ def load_dataset(name: str, *, seed: int = 0, download: bool = True) -> Knowledg
     return graph
 
 
-def resolve_graph(spec: str, *, seed: int = 0, leaks: LeakPolicy = "warn") -> KnowledgeGraph:
+def resolve_graph(
+    spec: str,
+    *,
+    seed: int = 0,
+    leaks: LeakPolicy = "warn",
+    on_note: Callable[[str], None] = log.warning,
+) -> KnowledgeGraph:
     """A graph by what a user types: the name of a data set, or the path of a folder or a file.
 
     A folder in OGB's layout is read as such; other formats are those of `KnowledgeGraph.from_path`, `leaks` is
-    what to do about them when a file is split.
+    what to do about them when a file is split, and `on_note` is told what was found.
     A name wins over a folder of the same name, which `./name` reaches.
 
     Raises:
@@ -166,7 +175,7 @@ def resolve_graph(spec: str, *, seed: int = 0, leaks: LeakPolicy = "warn") -> Kn
     if path.is_dir() and is_ogb_folder(path):
         return _load_ogb(path, path.resolve().name)
     if path.exists():
-        return KnowledgeGraph.from_path(path, seed=seed, leaks=leaks)
+        return KnowledgeGraph.from_path(path, seed=seed, leaks=leaks, on_note=on_note)
     if path.suffix or os.sep in spec:
         raise DataError(
             f"no such file or folder: {spec}; expected one, or a data set ({', '.join(DATASETS)})"

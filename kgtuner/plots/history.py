@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from kgtuner.plots.style import (
     FAILED_COLOUR,
     STAGE_COLOURS,
-    STAGE_TITLES,
+    fidelity_title,
     measured,
     metric_axis,
     new_figure,
@@ -21,19 +22,35 @@ if TYPE_CHECKING:
     import plotly.graph_objects as go
 
 
+DASHES = ("solid", "dash", "dot", "dashdot")  # one a subgraph
+PRINTED = {"solid": "-", "dash": "--", "dot": ":", "dashdot": "-."}
+
+
 def standing(trials: pd.DataFrame, metric: str) -> pd.DataFrame:
     """The measured trials in the order in which they ended.
 
     Returns:
-        Columns stage, number, elapsed (seconds of the budget used), shown (the metric), best (the best of the
-        stage so far).
+        Columns stage, fidelity, number, elapsed (seconds of the budget used), shown (the metric), best (the best of
+        the stage so far, on the same graph).
     """
     rows = measured(trials)
     rows = rows[rows["elapsed"].notna()].sort_values("elapsed", kind="stable")
     table = rows[["stage", "number", "elapsed"]].copy()
+    table["fidelity"] = rows["fidelity"] if "fidelity" in rows else rows["stage"]
     table["shown"] = sign(metric) * rows["value"].astype(float)
-    table["best"] = sign(metric) * rows["value"].astype(float).groupby(rows["stage"]).cummax()
+    best = rows["value"].astype(float).groupby([table["stage"], table["fidelity"]]).cummax()
+    table["best"] = sign(metric) * best
     return table
+
+
+def lines(table: pd.DataFrame) -> list[tuple[str, str, str, pd.DataFrame]]:
+    """Stage, title, dash of the line and rows of each graph in a `standing`."""
+    several = table[table["stage"] == "subgraph"]["fidelity"].nunique() > 1
+    found, dashes = [], cycle(DASHES)
+    for (stage, fidelity), rows in table.groupby(["stage", "fidelity"], sort=False):
+        dash = next(dashes) if stage == "subgraph" else DASHES[0]
+        found.append((str(stage), fidelity_title(str(stage), str(fidelity), several), dash, rows))
+    return found
 
 
 def spans(trials: pd.DataFrame) -> list[tuple[str, float, float]]:
@@ -72,8 +89,8 @@ def history_figure(trials: pd.DataFrame, metric: str = "mrr") -> go.Figure:
         figure.add_vrect(
             x0=begin / unit, x1=end / unit, fillcolor=STAGE_COLOURS[stage], opacity=0.07, line_width=0
         )
-    for stage, rows in table.groupby("stage", sort=False):
-        colour, title = STAGE_COLOURS[str(stage)], STAGE_TITLES[str(stage)]
+    for stage, title, dash, rows in lines(table):
+        colour = STAGE_COLOURS[stage]
         at = rounded(rows["elapsed"] / unit)
         figure.add_scatter(
             x=at, y=rounded(rows["shown"]), mode="markers", name=f"trials of {title}",
@@ -84,7 +101,7 @@ def history_figure(trials: pd.DataFrame, metric: str = "mrr") -> go.Figure:
         end = max((e for s, _, e in spans(trials) if s == stage), default=last) / unit
         figure.add_scatter(
             x=[*at, end], y=[*rounded(rows["best"]), *rounded(rows["best"].tail(1))], mode="lines",
-            name=f"best of {title}", line={"color": colour, "width": 2.5, "shape": "hv"},
+            name=f"best of {title}", line={"color": colour, "width": 2.5, "shape": "hv", "dash": dash},
             hovertemplate="best so far %{y:.4f}<extra></extra>",
         )  # fmt: skip
     lost = failures(trials)
@@ -108,12 +125,12 @@ def draw_history(axes: Any, trials: pd.DataFrame, metric: str = "mrr") -> None:
     unit, unit_name = _unit(float(table["elapsed"].max()))
     for stage, begin, end in spans(trials):
         axes.axvspan(begin / unit, end / unit, color=STAGE_COLOURS[stage], alpha=0.07, linewidth=0)
-    for stage, rows in table.groupby("stage", sort=False):
-        colour = STAGE_COLOURS[str(stage)]
+    for stage, title, dash, rows in lines(table):
+        colour = STAGE_COLOURS[stage]
         axes.plot(rows["elapsed"] / unit, rows["shown"], ".", color=colour, alpha=0.5)
         axes.step(
             rows["elapsed"] / unit, rows["best"], where="post", color=colour,
-            label=f"best of {STAGE_TITLES[str(stage)]}",
+            label=f"best of {title}", linestyle=PRINTED[dash],
         )  # fmt: skip
     axes.set_xlabel(f"budget used ({unit_name})")
     axes.set_ylabel(metric_axis(metric))

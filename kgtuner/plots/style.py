@@ -102,9 +102,22 @@ def rounded(values: Any, digits: int = 5) -> list[Any]:
 
 
 def measured(trials: pd.DataFrame, stage: str | None = None) -> pd.DataFrame:
-    """The trials that have a value, of one stage or of both."""
+    """The trials that have a value, of one stage or of both.
+
+    Of a stage with subgraphs of several kinds or shares, those of the one with most trials: values compare within one.
+    """
     rows = trials[trials["value"].notna()] if len(trials) else trials
-    return rows if stage is None or not len(rows) else rows[rows["stage"] == stage]
+    if stage is None or not len(rows):
+        return rows
+    rows = rows[rows["stage"] == stage]
+    several = len(rows) and "fidelity" in rows and rows["fidelity"].nunique() > 1
+    return rows[rows["fidelity"] == rows["fidelity"].mode()[0]] if several else rows
+
+
+def fidelity_title(stage: str, fidelity: str, several: bool) -> str:
+    """What a line of a figure is of: the stage, with the subgraph where a run has several."""
+    title = STAGE_TITLES[stage]
+    return f"{title} ({fidelity})" if several and stage != "full" else title
 
 
 def of_equal_time(trials: pd.DataFrame) -> pd.DataFrame:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import cycle
 from typing import TYPE_CHECKING, Any
 
 from kgtuner.plots.style import (
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     import pandas as pd
     import plotly.graph_objects as go
 
+SYMBOLS = ("circle", "square", "diamond", "triangle-up")  # one a subgraph
 LEAST = 3
 FEW = 8
 """Pairs below which a rank correlation can be anything."""
@@ -34,8 +36,18 @@ def rank_correlation(pairs: pd.DataFrame) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def by_fidelity(pairs: pd.DataFrame) -> list[tuple[str, pd.DataFrame]]:
+    """The pairs of each subgraph with its name, such as "core 20%"; values compare within one."""
+    if "fidelity" not in pairs or not len(pairs):
+        return [("", pairs)]
+    return [(str(name), part) for name, part in pairs.groupby("fidelity", sort=False)]
+
+
 def transfer_sentence(pairs: pd.DataFrame) -> str:
-    """The correlation and how far it can be trusted."""
+    """The correlation and how far it can be trusted; of each subgraph by itself where there are several."""
+    parts = by_fidelity(pairs)
+    if len(parts) > 1:
+        return " ".join(f"{name}: {transfer_sentence(part)}" for name, part in parts)
     n = len(pairs)
     if n == 0:
         return "No configuration of the subgraph has been trained on the full graph."
@@ -52,40 +64,48 @@ def transfer_figure(pairs: pd.DataFrame, metric: str = "mrr") -> go.Figure:
 
     Args:
         pairs: columns subgraph and full (values that were maximised), subgraph_trial, full_trial, default
-            (whether it is the default configuration).
+            (whether it is the default configuration), and fidelity where there are several subgraphs.
         metric: what was maximised.
     """
     if len(pairs) < 2:
         return notice(transfer_sentence(pairs))
     axis = metric_axis(metric)
     figure = new_figure(x=f"{axis} on the subgraph", y=f"{axis} on the full graph")
-    for default, name, colour in ((False, "found", STAGE_COLOURS["full"]), (True, "default", PALETTE[2])):
-        rows = pairs[pairs["default"].astype(bool) == default]
-        if not len(rows):
-            continue
-        figure.add_scatter(
-            x=rounded(sign(metric) * rows["subgraph"]), y=rounded(sign(metric) * rows["full"]), mode="markers",
-            name=f"{name} configuration{'s' if not default else ''}",
-            marker={"color": colour, "size": 9, "opacity": 0.8},
-            customdata=rows[["subgraph_trial", "full_trial"]].to_numpy().tolist(),
-            hovertemplate="trial %{customdata[0]} of stage 1: %{x:.4f}<br>"
-            "trial %{customdata[1]} of stage 2: %{y:.4f}<extra></extra>",
-        )  # fmt: skip
+    parts = by_fidelity(pairs)
+    kinds = ((False, "found", STAGE_COLOURS["full"]), (True, "default", PALETTE[2]))
+    for (fidelity, part), symbol in zip(parts, cycle(SYMBOLS), strict=False):
+        for default, name, colour in kinds:
+            rows = part[part["default"].astype(bool) == default]
+            if not len(rows):
+                continue
+            where = f", {fidelity}" if len(parts) > 1 else ""
+            figure.add_scatter(
+                x=rounded(sign(metric) * rows["subgraph"]), y=rounded(sign(metric) * rows["full"]), mode="markers",
+                name=f"{name} configuration{'s' if not default else ''}{where}",
+                marker={"color": colour, "size": 9, "opacity": 0.8, "symbol": symbol},
+                customdata=rows[["subgraph_trial", "full_trial"]].to_numpy().tolist(),
+                hovertemplate="trial %{customdata[0]} of stage 1: %{x:.4f}<br>"
+                "trial %{customdata[1]} of stage 2: %{y:.4f}<extra></extra>",
+            )  # fmt: skip
     return figure
 
 
 def draw_transfer(axes: Any, pairs: pd.DataFrame, metric: str = "mrr") -> None:
     """As `transfer_figure`, on a matplotlib axes."""
-    for default, name in ((False, "found"), (True, "default")):
-        rows = pairs[pairs["default"].astype(bool) == default]
-        if len(rows):
-            axes.plot(
-                sign(metric) * rows["subgraph"], sign(metric) * rows["full"], "o",
-                color=PALETTE[2] if default else STAGE_COLOURS["full"], label=name,
-            )  # fmt: skip
-    correlation = rank_correlation(pairs)
-    if correlation is not None:
-        axes.set_title(f"Spearman {correlation:.2f}, n = {len(pairs)}", fontsize="medium")
+    parts, titles = by_fidelity(pairs), []
+    for (fidelity, part), marker in zip(parts, cycle("osD^"), strict=False):
+        where = f", {fidelity}" if len(parts) > 1 else ""
+        for default, name in ((False, "found"), (True, "default")):
+            rows = part[part["default"].astype(bool) == default]
+            if len(rows):
+                axes.plot(
+                    sign(metric) * rows["subgraph"], sign(metric) * rows["full"], marker, linestyle="",
+                    color=PALETTE[2] if default else STAGE_COLOURS["full"], label=f"{name}{where}",
+                )  # fmt: skip
+        correlation = rank_correlation(part)
+        if correlation is not None:
+            titles.append(f"Spearman {correlation:.2f}, n = {len(part)}{where}")
+    axes.set_title("\n".join(titles), fontsize="medium")
     axes.set_xlabel(f"{metric_axis(metric)} on the subgraph")
     axes.set_ylabel(f"{metric_axis(metric)} on the full graph")
     axes.legend(frameon=False)

@@ -20,7 +20,7 @@ from kgtuner.tuning.budget import format_seconds
 from kgtuner.tuning.events import STAGE_TITLES
 
 if TYPE_CHECKING:
-    from kgtuner.evaluation.evaluator import Evaluation
+    from kgtuner.evaluation.evaluator import Evaluation, Sample
     from kgtuner.evaluation.metrics import Metrics
     from kgtuner.prediction import Prediction, RelationPrediction
     from kgtuner.tuning.result import TuneResult
@@ -46,6 +46,8 @@ def show_tuning(result: TuneResult, console: Console, *, graph: str | None = Non
         if result.default_test is not None:
             columns[default] = result.default_test.overall.to_mapping()
         _section(console, "Test triples", metrics_table(columns))
+        if result.test.sample is not None:
+            console.print(Text(sampled_sentence(result.test.sample, result.output)), soft_wrap=True)
     else:
         columns = {found: result.best_metrics}
         if result.default_metrics is not None:
@@ -61,6 +63,12 @@ def show_tuning(result: TuneResult, console: Console, *, graph: str | None = Non
     )
     _section(console, "Where everything lies", places_table(result.output))
     _section(console, "Next", Text("\n".join(next_commands(result, graph))))
+
+
+def sampled_sentence(sample: Sample, output: Path) -> str:
+    """What was ranked in place of the whole test split, and how to rank all of it."""
+    told = str(sample)
+    return f"{told[0].upper()}{told[1:]}. All of them: kgtuner evaluate {_quoted(output)} --split test"
 
 
 def show_training(result: TrainResult, console: Console) -> None:

@@ -18,6 +18,7 @@ from kgtuner.search.asking import ask
 from kgtuner.search.strategies import FULL, STRATEGIES, Answer, Fidelity, Problem, Request, Strategy
 from kgtuner.subgraph import sample_subgraph
 from kgtuner.tuning.events import Stage
+from kgtuner.tuning.fidelity import GRAPH
 from kgtuner.tuning.raising import GraphSize, Measured, free_memory, raised
 from kgtuner.tuning.running import StagePlan, TuningRun
 from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, START_SECONDS
@@ -33,8 +34,6 @@ COST = "cost of request {}"
 SIZES = "sizes of {}"
 """Attribute of a study: the sizes with which the training of a checkpoint was made, and with which it goes on."""
 GROWN = ("model.dimension", "training.batch_size")
-GRAPH = "graph"
-"""Attribute of a trial: the name of its fidelity."""
 LARGER_DIMENSIONS, LARGER_BATCHES = (1000, 2000), (512, 1024)  # section 8 of the method
 ROOM = 0.9
 """Share of a budget that a strategy is told of; starting trials and evaluating on test take the rest."""

@@ -10,10 +10,11 @@ from types import FrameType
 from typing import Any
 
 import torch
+from optuna.trial import FrozenTrial
 
 from kgtuner import kernels
 from kgtuner.errors import RunError
-from kgtuner.evaluation.evaluator import Evaluation
+from kgtuner.evaluation.evaluator import Evaluation, Sample
 from kgtuner.evaluation.metrics import METRICS
 from kgtuner.execution.executor import Executor
 from kgtuner.execution.storage import RESULT, storage_errors
@@ -22,6 +23,8 @@ from kgtuner.files import full_disk_told
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.tuning.algorithms import ALGORITHMS
 from kgtuner.tuning.events import Observer, RunEnded, RunStarted
+from kgtuner.tuning.fidelity import comparable
+from kgtuner.tuning.final_ranking import ALWAYS_SECONDS, MODELS, Ranking, sample_size
 from kgtuner.tuning.result import TuneResult, best_trial, stage_summaries, trial_table
 from kgtuner.tuning.run_folder import FORMAT, RunFolder
 from kgtuner.tuning.running import DEFAULT, TuningRun, found_config
@@ -37,17 +40,25 @@ def carry_out(
     clock: Clock,
     notes: Sequence[str] = (),
     executor: Executor | None = None,
+    began: float | None = None,
 ) -> TuneResult:
-    """Search until the budget is spent, then evaluate on test, once."""
+    """Search until the budget is spent, then evaluate on test, once.
+
+    Args:
+        began: what the clock showed when the budget began, before the graph was read; now unless given.
+    """
+    began = clock() if began is None else began
     if kernels.cold() and (executor is None or executor.here):  # once on a machine: no part of the budget
-        began = clock()
+        since = clock()
         compile_kernels(torch.device(pick_device(settings.device)))
+        took = clock() - since
+        began += took
         notes = [
             *notes,
-            f"Kernels were compiled for this machine, which took {clock() - began:.0f} s before the budget.",
+            f"Kernels were compiled for this machine, which took {took:.0f} s and is no part of the budget.",
         ]
     with storage_errors(_place(folder)), full_disk_told(folder.path):
-        return _searched(TuningRun(folder, settings, observer, clock, executor), graph, notes)
+        return _searched(TuningRun(folder, settings, observer, clock, executor, began), graph, notes)
 
 
 def _place(folder: RunFolder) -> str:
@@ -64,14 +75,14 @@ def _searched(run: TuningRun, graph: KnowledgeGraph, notes: Sequence[str]) -> Tu
                 run.note(message)
             run.store.hold()
             ALGORITHMS[run.settings.algorithm](run, graph)
-            result = _conclude(run, stopped_by, evaluate_test=True)
+            result = _conclude(run, graph, stopped_by, evaluate_test=True)
             ended = _end_of(result)
         except KeyboardInterrupt:
             ended = RunEnded("interrupted")
             ignore_more()
             run.stop()
             run.end_stage()
-            result = _conclude(run, "interrupted", evaluate_test=False)
+            result = _conclude(run, graph, "interrupted", evaluate_test=False)
             ended = _end_of(result)
             run.note("Interrupted; what was found so far is kept.")
         finally:
@@ -89,12 +100,12 @@ def _end_of(result: TuneResult) -> RunEnded:
     return RunEnded(result.stopped_by, result.best_config.flat(), by_name(result.best_metrics), test)
 
 
-def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneResult:
+def _conclude(run: TuningRun, graph: KnowledgeGraph, stopped_by: str, *, evaluate_test: bool) -> TuneResult:
     """Pick the best trial, write it down, and evaluate it and the default configuration on test."""
     full = run.store.trials("full")
     best = best_trial(full)
     default = best_trial([trial for trial in full if trial.user_attrs.get(DEFAULT)])
-    chosen = best or best_trial(run.store.trials("subgraph"))
+    chosen = best or best_trial(comparable(run.store.trials("subgraph")))
     if chosen is None and stopped_by == "interrupted":
         raise KeyboardInterrupt  # nothing to report yet; the folder can be resumed
     if chosen is None:
@@ -104,16 +115,8 @@ def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneRe
     run.publish_best(chosen)  # first: whatever happens on test, what was found can be used
     test = default_test = None
     if evaluate_test and best is not None:
-        began = run.elapsed
-        test = run.evaluate(best, "test")
-        took = run.elapsed - began
-        if default is not None and default.number == best.number:
-            default_test = test
-        elif default is not None and run.budget_seconds is not None and took > max(5.0, run.remaining or 0.0):
-            run.note(f"The default is not evaluated on test, which takes {took:.0f} s: the budget is spent.")
-        elif default is not None:
-            default_test = run.evaluate(default, "test")
-    table = trial_table(run.store)
+        test, default_test = _ranked_on_test(run, graph, best, default)
+    table = trial_table(run.store, run.settings.subgraph_ratio)
     run.folder.write_text("trials.csv", table.to_csv(index=False))
     result = TuneResult(
         output=run.folder.path,
@@ -132,6 +135,33 @@ def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneRe
     run.folder.write("results.json", {"format": FORMAT, **result.summary()})
     run.save_state(force=True)
     return result
+
+
+def _ranked_on_test(
+    run: TuningRun, graph: KnowledgeGraph, best: FrozenTrial, default: FrozenTrial | None
+) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """The metrics of the best and of the default on test, or on one sample of it for both where time is short."""
+    same = default is not None and default.number == best.number
+    models = 1 if default is None or same else MODELS
+    size = None
+    if run.remaining is not None:
+        each = [t for t in (best, default) if t is not None]
+        rankings = [Ranking.judged_by(t.user_attrs[RESULT], len(graph.test)) for t in each]
+        size = sample_size(max(rankings, key=Ranking.seconds), run.remaining, models)
+    began = run.elapsed
+    test = run.evaluate(best, "test", size)
+    took = run.elapsed - began
+    if "sample" in test:
+        run.note(
+            f"All test triples do not fit into the budget: {Sample(**test['sample'])}. "
+            f"All of them: kgtuner evaluate {run.folder.path} --split test"
+        )
+    if default is None or same:
+        return test, test if same else None
+    if run.remaining is not None and took > max(ALWAYS_SECONDS, run.remaining):
+        run.note(f"The default is not evaluated on test, which takes {took:.0f} s: the budget is spent.")
+        return test, None
+    return test, run.evaluate(default, "test", size)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from kgtuner.errors import RunError
 from kgtuner.execution.storage import REASON, RESULT, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.graph.statistics import relation_categories
+from kgtuner.tuning.fidelity import fidelity_of
 from kgtuner.tuning.kept_models import AGAIN, DEFAULT
 from kgtuner.tuning.result import STAGES
 from kgtuner.tuning.run_folder import RunFolder
@@ -59,24 +60,37 @@ def relations_of(graph: KnowledgeGraph, test: Mapping[str, Any] | None) -> pd.Da
     return pd.DataFrame(rows, columns=columns)
 
 
-def pairs_of(stored: Mapping[str, list[FrozenTrial]]) -> pd.DataFrame:
-    """Configurations with a value on both graphs; on the full graph the first training, which all have alike.
+def pairs_of(stored: Mapping[str, list[FrozenTrial]], subgraph_ratio: float) -> pd.DataFrame:
+    """Configurations with a value on both graphs; on each graph the first training, which all have alike.
+
+    Args:
+        stored: of `stored_trials`.
+        subgraph_ratio: of the run's settings.
 
     Returns:
-        subgraph, full (values, larger is better), subgraph_trial, full_trial, default.
+        subgraph, full (values, larger is better), subgraph_trial, full_trial, default, fidelity (the subgraph).
     """
     import pandas as pd
 
-    small = [t for t in stored["subgraph"] if value_of(t) is not None]
-    rows = []
+    small: dict[str, list[FrozenTrial]] = {}
+    for trial in stored["subgraph"]:
+        if value_of(trial) is not None:
+            small.setdefault(fidelity_of("subgraph", trial, subgraph_ratio), []).append(trial)
+    rows, seen = [], []
     for trial in stored["full"]:
         if value_of(trial) is None or AGAIN in trial.user_attrs:
             continue
         name = trial.user_attrs.get(DEFAULT)
-        same = _default_of(small, str(name)) if name else [t for t in small if t.params == trial.params]
-        if same:
-            rows.append((value_of(same[0]), value_of(trial), same[0].number, trial.number, bool(name)))
-    return pd.DataFrame(rows, columns=["subgraph", "full", "subgraph_trial", "full_trial", "default"])
+        if not name and trial.params in seen:
+            continue  # of a strategy, which trains it for longer
+        seen.append(trial.params)
+        for fidelity, trials in small.items():
+            same = _default_of(trials, str(name)) if name else [t for t in trials if t.params == trial.params]
+            if same:
+                pair = (value_of(same[0]), value_of(trial), same[0].number, trial.number)
+                rows.append((*pair, bool(name), fidelity))
+    columns = ["subgraph", "full", "subgraph_trial", "full_trial", "default", "fidelity"]
+    return pd.DataFrame(rows, columns=columns)
 
 
 def _default_of(trials: list[FrozenTrial], model: str) -> list[FrozenTrial]:

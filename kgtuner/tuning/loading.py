@@ -13,6 +13,7 @@ from kgtuner.prediction import LinkPredictor
 from kgtuner.training.parameters import load_parameters
 from kgtuner.tuning.result import TuneResult, trial_table
 from kgtuner.tuning.run_folder import RunFolder
+from kgtuner.tuning.settings import TuneSettings
 
 
 def load_predictor(output: str | Path) -> LinkPredictor:
@@ -38,9 +39,10 @@ def load_tuned(folder: RunFolder) -> TuneResult:
     """The result of a tuning run that ended, or was interrupted after something was found."""
     run = folder.read("run.json")
     results = folder.read("results.json")
+    settings = TuneSettings.from_mapping(run.get("settings", {}))
     store = folder.open_store()
     try:
-        trials = trial_table(store)
+        trials = trial_table(store, settings.subgraph_ratio)
     finally:
         store.close()
     try:
@@ -55,7 +57,7 @@ def load_tuned(folder: RunFolder) -> TuneResult:
             stages=results["stages"],
             seconds=results["seconds"],
             stopped_by=results["stopped_by"],
-            metric=run["settings"]["metric"],
+            metric=settings.metric,
             peak_rss_mb=results["peak_rss_mb"],
         )
     except (KeyError, TypeError) as error:

@@ -8,6 +8,7 @@ search: dimensions, batch sizes and numbers of negatives that cannot fit are tak
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 from kgtuner.config import TrialConfig
 from kgtuner.domains import Choices
@@ -25,11 +26,16 @@ SIZES = ("model.dimension", "training.batch_size", "negatives.num_negatives")
 
 @dataclass(frozen=True)
 class GraphSize:
-    """What the cost of a training depends on."""
+    """What the cost of a training depends on.
+
+    Attributes:
+        types: of entities that have members, each of which has a shared set of negatives of its own; 1 without types.
+    """
 
     entities: int
     relations: int
     triples: int
+    types: int = 1
 
 
 @dataclass(frozen=True)
@@ -67,7 +73,7 @@ def memory_plan(config: TrialConfig, size: GraphSize) -> MemoryPlan:
     batch = config.training.batch_size
     sampled = config.training.mode == "negative_sampling"
     shared = config.negatives.name == "shared"
-    negatives = int(config.negatives.options.get("num_negatives", 128))
+    negatives = int(config.negatives.options.get("num_negatives", 128)) * (size.types if shared else 1)
     drawn = negatives if shared else batch * negatives
     relation_width = dimension**2 if config.model.name == "rescal" else dimension
     both = 2 if config.model.options.get("inverse_relations") == "independent" else 1
@@ -123,17 +129,20 @@ def fitted(config: TrialConfig, size: GraphSize, room: float) -> TrialConfig:
     return config.updated({"model.dimension": max(largest // step * step, largest % step)})
 
 
-def clipped(space: Space, size: GraphSize, room: float) -> tuple[Space, list[str]]:
-    """The space without sizes that cannot fit, each judged with the others at their smallest; and a note for each.
+def sizes_that_fit(space: Space, size: GraphSize, room: float) -> tuple[dict[str, list[Any]], list[str]]:
+    """What is left of sizes of which some cannot fit, each judged with the others at their smallest; a note for each.
 
     A size is never left without a value: where the smallest does not fit either, the trials will say so.
+
+    Returns:
+        Dotted names with the values that stay, for `Space.narrowed`, and the notes.
     """
-    smallest = _smallest(space)
+    smallest = _smallest(space, size)
     notes: list[str] = []
-    changes = {}
+    changes: dict[str, list[Any]] = {}
     for name in SIZES:
         domain = space.by_name[name].domain if name in space.by_name else None
-        if not isinstance(domain, Choices) or len(domain.values) < 2 or smallest is None:
+        if not isinstance(domain, Choices) or len(domain.values) < 2:
             continue
         section, _, key = name.partition(".")
         least = {
@@ -143,28 +152,31 @@ def clipped(space: Space, size: GraphSize, room: float) -> tuple[Space, list[str
         kept = [value for value in domain.values if least[value] <= room]
         if not kept or len(kept) == len(domain.values):
             continue
-        out = next(value for value in domain.values if value not in kept)
+        out = min((value for value in domain.values if value not in kept), key=_as_number)
         changes[name] = kept
         notes.append(
             f"{name} is searched up to {max(kept, key=_as_number)}: {out} would need {least[out] / 1e9:.1f} GB "
             f"at the least, and {room / 1e9:.1f} GB may be used."
         )
-    return (space.narrowed(changes) if changes else space), notes
+    return changes, notes
 
 
-def _smallest(space: Space) -> TrialConfig | None:
+def _smallest(space: Space, size: GraphSize) -> TrialConfig:
     """A configuration of the space at its smallest sizes, with the choices that need least."""
     values: dict[str, object] = {
         "model.name": "distmult",
         "loss.name": "cross_entropy",
         "negatives.name": "shared",
     }
-    for name in ("model.name", *SIZES):
+    for name in SIZES:
         if name in space.by_name and isinstance(domain := space.by_name[name].domain, Choices):
-            values[name] = domain.values[0]
+            values[name] = min(domain.values, key=_as_number)
     values["optimizer.name"] = "sgd"
     values["training.mode"] = "negative_sampling"
-    return TrialConfig.from_flat(values)
+    models = space.by_name["model.name"].domain if "model.name" in space.by_name else None
+    names = models.values if isinstance(models, Choices) else (values["model.name"],)
+    each = [TrialConfig.from_flat(values | {"model.name": name}) for name in names]
+    return min(each, key=lambda config: memory_plan(config, size).total)
 
 
 def _as_number(value: object) -> float:

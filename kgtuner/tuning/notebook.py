@@ -27,8 +27,10 @@ def tuned_html(result: TuneResult) -> str:
     trials = sum(stage["trials"] for stage in result.stages)
     failed = sum(stage["failed"] for stage in result.stages)
     cost = f"{trials} trials ({failed} failed) in {result.seconds:,.0f} s, stopped by {result.stopped_by}"
+    sampled = "" if result.test is None or result.test.sample is None else f"; {result.test.sample}"
     return (
-        f"<p><b>{_text(result.best_config.model.name)}</b>, {_text('test' if on_test else 'validation')} metrics; "
+        f"<p><b>{_text(result.best_config.model.name)}</b>, {_text('test' if on_test else 'validation')} metrics"
+        f"{_text(sampled)}; "
         f"{_text(cost)}; {_text(result.output)}</p>"
         f"{metrics_html(columns)}<pre>{_text(result.best_config.to_yaml())}</pre>"
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.types import SPLITS
 
@@ -12,8 +14,12 @@ TOLD = ("duplicate_triples", "leak", "unseen_entities", "self_loops", "answered_
 """Kinds of findings that are told unasked; which relations copy each other is for `kgtuner datasets info`."""
 
 
-def problems(graph: KnowledgeGraph) -> tuple[str, ...]:
-    """A line for each problem of the triples, none where there is none."""
+def problems(graph: KnowledgeGraph, told: Sequence[str] = ()) -> tuple[str, ...]:
+    """A line for each problem of the triples, none where there is none.
+
+    Args:
+        told: what was said when the graph was read and split. A line that one of these begins with says nothing new.
+    """
     triples = sum(len(graph.split(split)) for split in SPLITS)
     if triples > AUDITED_UP_TO:
         return (
@@ -22,4 +28,5 @@ def problems(graph: KnowledgeGraph) -> tuple[str, ...]:
         )
     # What comes after the comma are examples; `kgtuner datasets info` shows them.
     found = (f.message.partition(", for example ")[0] for f in graph.audit() if f.kind in TOLD)
-    return tuple(f"{graph.name}: {line}" for line in found)
+    lines = (f"{graph.name}: {line}" for line in found)
+    return tuple(line for line in lines if not any(note.startswith(line) for note in told))

@@ -13,6 +13,7 @@ from kgtuner.errors import ConfigError
 from kgtuner.evaluation.evaluator import Evaluation
 from kgtuner.execution.storage import REASON, RESULT, TrialStore, value_of
 from kgtuner.registry import unknown
+from kgtuner.tuning.fidelity import fidelity_of
 from kgtuner.tuning.kept_models import AGAIN, DEFAULT
 from kgtuner.types import INTERRUPTED
 
@@ -38,8 +39,9 @@ class TuneResult:
         test: its metrics on test; None when the run was interrupted.
         default_test: what the default configuration reached on test in its own trial of the same run.
         default_metrics: the same on validation.
-        trials: one row a trial: stage, number, state, value, reason, seconds, steps, elapsed (budget used at
-            its end), again (the trial that it goes on from), and a column for each hyper-parameter by dotted name.
+        trials: one row a trial: stage, fidelity (the graph: "walk 20%", "core 40%", "full"; values compare within
+            one), number, state, value, reason, seconds, steps, elapsed (budget used at its end), again (the trial
+            that it goes on from), and a column for each hyper-parameter by dotted name.
         stages: seconds, trials and failures of each stage.
         seconds: budget used.
         stopped_by: "budget", "trials" or "interrupted".
@@ -118,8 +120,11 @@ class TuneResult:
         """
         from kgtuner.plots.transfer import transfer_figure
         from kgtuner.tuning.evidence import pairs_of, stored_trials
+        from kgtuner.tuning.settings import TuneSettings
 
-        return transfer_figure(pairs_of(stored_trials(self._folder())), self.metric)
+        folder = self._folder()
+        settings = TuneSettings.from_mapping(folder.read("run.json")["settings"])
+        return transfer_figure(pairs_of(stored_trials(folder), settings.subgraph_ratio), self.metric)
 
     def plot_curves(self, stage: str | None = None) -> go.Figure:
         """Validation over the seconds of a training, the best of a stage in colour."""
@@ -185,16 +190,24 @@ class TuneResult:
         }
 
 
-def trial_table(store: TrialStore) -> pd.DataFrame:
-    """All trials of a run, stage by stage."""
+def trial_table(store: TrialStore, subgraph_ratio: float) -> pd.DataFrame:
+    """All trials of a run, stage by stage.
+
+    Args:
+        subgraph_ratio: of its settings.
+    """
     import pandas as pd
 
-    rows = [_row(stage, trial) for stage in STAGES for trial in store.trials(stage)]
-    columns = ["stage", "number", "state", "value", "reason", "seconds", "steps"]
+    rows = [
+        {"stage": stage, "fidelity": fidelity_of(stage, trial, subgraph_ratio), **_row(trial)}
+        for stage in STAGES
+        for trial in store.trials(stage)
+    ]
+    columns = ["stage", "fidelity", "number", "state", "value", "reason", "seconds", "steps"]
     return pd.DataFrame(rows, columns=None if rows else columns)
 
 
-def _row(stage: str, trial: FrozenTrial) -> dict[str, Any]:
+def _row(trial: FrozenTrial) -> dict[str, Any]:
     result = trial.user_attrs.get(RESULT, {})
     value = value_of(trial)
     cut = result.get("stopped_by") == "max_seconds"
@@ -207,7 +220,6 @@ def _row(stage: str, trial: FrozenTrial) -> dict[str, Any]:
             if not name.startswith("training.") or name == "training.mode"
         }
     return {
-        "stage": stage,
         "number": trial.number,
         "state": _state(trial, value, cut=cut),
         "default": bool(trial.user_attrs.get(DEFAULT, False)),

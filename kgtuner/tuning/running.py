@@ -66,6 +66,7 @@ class TuningRun:
         observer: one or several that are told of every event.
         clock: seconds that only grow.
         executor: where trials run; one worker process of this machine unless given. It is closed in the end.
+        began: what the clock showed when the budget began; now unless given.
 
     Attributes:
         under_way: the trials that run, in the order in which they began.
@@ -78,6 +79,7 @@ class TuningRun:
         observer: Observer | Sequence[Observer],
         clock: Clock = time.monotonic,
         executor: Executor | None = None,
+        began: float | None = None,
     ) -> None:
         self.folder = folder
         self.settings = settings
@@ -99,7 +101,7 @@ class TuningRun:
         self.executor.cpus = settings.threads or 1
         self.models = KeptModels(folder.models, self.executor.slots)
         self.under_way: list[UnderWay] = []
-        self._began = clock()
+        self._began = clock() if began is None else began
         self._stage: Stage | None = None
         self._stage_began = 0.0
         self._state_written = -STATE_SECONDS
@@ -368,8 +370,8 @@ class TuningRun:
     def drop_checkpoints(self, keep: Collection[Path] = ()) -> None:
         self.models.drop_checkpoints({*keep, *self._written_now()})
 
-    def evaluate(self, trial: FrozenTrial, split: str) -> dict[str, Any]:
-        """Rank a split with the parameters of a finished full-graph trial."""
+    def evaluate(self, trial: FrozenTrial, split: str, size: int | None = None) -> dict[str, Any]:
+        """Rank a split, or a sample of so many triples, with the parameters of a finished full-graph trial."""
         task = EvaluateTask(
             graph=self.folder.graph,
             config=trial.user_attrs[RESULT]["config"],
@@ -377,6 +379,8 @@ class TuningRun:
             threads=self.settings.threads or 1,
             parameters=self.model_path(trial.number),
             split=split,
+            size=size,
+            seed=self.settings.seed,
         )
         tries = 0
         while True:

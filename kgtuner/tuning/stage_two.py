@@ -22,7 +22,16 @@ from kgtuner.tuning.raising import FREE_SHARE
 from kgtuner.tuning.result import best_trial
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, START_SECONDS, Schedule, slot_or_rest, worth_another
-from kgtuner.tuning.trials import FULL_STEPS, begun, count, limited, observed, size_of, study_of
+from kgtuner.tuning.trials import (
+    FULL_STEPS,
+    begun,
+    count,
+    leaving_time_for_test,
+    limited,
+    observed,
+    size_of,
+    study_of,
+)
 from kgtuner.tuning.under_way import StagePlan
 from kgtuner.types import INTERRUPTED
 
@@ -88,12 +97,19 @@ def stage_two(
     if not worth_another(plan.ends_at - run.elapsed, schedule.full_slot):
         return
     run.begin(plan, graph.n_entities, len(graph.train))
-    _rungs(run, plan, study, search, schedule)
+    _rungs(run, plan, study, search, schedule, graph)
     run.drop_checkpoints()
     run.end_stage()
 
 
-def _rungs(run: TuningRun, plan: StagePlan, study: Study, search: FullSearch, schedule: Schedule) -> None:
+def _rungs(
+    run: TuningRun,
+    plan: StagePlan,
+    study: Study,
+    search: FullSearch,
+    schedule: Schedule,
+    graph: KnowledgeGraph,
+) -> None:
     """Successive halving: many short trainings, the best of them for longer, the very best for the rest of the time."""
     assert plan.ends_at is not None
     slots, slot = run.executor.slots, schedule.full_slot
@@ -107,6 +123,8 @@ def _rungs(run: TuningRun, plan: StagePlan, study: Study, search: FullSearch, sc
         return _offer_default(run, plan, study, slot) or beside.offer(first_end)
 
     run.fill(offer_first)
+    plan, schedule = leaving_time_for_test(run, graph, plan, schedule)
+    assert plan.ends_at is not None
     after = schedule.at_speed(max(_epochs_per_second(study, plan), search.epochs_per_second()))
     first_end, second_end = (
         after.rung_end(share) for share in (after.rungs.first_share, after.rungs.second_share)
@@ -116,6 +134,8 @@ def _rungs(run: TuningRun, plan: StagePlan, study: Study, search: FullSearch, sc
         _go_on_with_defaults(run, plan, study, after.full_slot - slot)
     _search(run, plan, study, search, after, first_end, slots * after.rungs.trials)
     _go_on_with_best(run, plan, study, max(2, slots - 1), second_end, beside)
+    plan, _ = leaving_time_for_test(run, graph, plan, after)  # of larger models too by now
+    assert plan.ends_at is not None
     moves = _Moves(run, plan, study, search, after)
     _go_on_with_last(run, plan, study, plan.ends_at, moves)
     # Where the best training ended by itself there is time left to move on from it.

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 from optuna.study import Study
-from optuna.trial import FrozenTrial, Trial, TrialState
+from optuna.trial import Trial, TrialState
 
 from kgtuner.config import TrialConfig
 from kgtuner.domains import Choices
@@ -18,6 +19,7 @@ from kgtuner.search.proposals import Observations
 from kgtuner.search.samplers import SAMPLERS, ModelSampler
 from kgtuner.space.space import Space
 from kgtuner.tuning.events import Stage
+from kgtuner.tuning.final_ranking import END_SECONDS, Ranking, kept_back
 from kgtuner.tuning.raising import GraphSize
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.sampler_names import sampler_of
@@ -34,7 +36,6 @@ from kgtuner.types import INTERRUPTED
 SUBGRAPH_STEPS, FULL_STEPS = 20_000, 100_000  # section 5 of the method; upper limits
 VALIDATIONS = 10  # in a trial whose length is set by the clock
 FARTHER = 2.0  # how much longer a candidate's row takes to come from a table that is larger than the caches
-MOST_FINAL_SHARE = 0.3  # of a budget, that is kept back for test
 VALID_TRIPLES = 1_000  # ranked by a validation inside a trial: a standard error of the MRR of about 0.01
 HARD_FROM = 12.0  # seconds of a trial from which a proposal of half a second costs less than 5% of it
 QUICK = {"population": 2_000, "offspring": 800, "generations": 5}
@@ -167,13 +168,35 @@ def trainings_end(run: TuningRun, graph: KnowledgeGraph) -> float | None:
     return end_for_test(run, graph, "subgraph" if graph.given and not judged else "full")
 
 
-def end_for_test(run: TuningRun, graph: KnowledgeGraph, stage: Stage) -> float:
-    """The same, judged by the trials of one stage."""
+def end_for_test(
+    run: TuningRun, graph: KnowledgeGraph, stage: Stage, small: GraphSize | None = None
+) -> float:
+    """The same, judged by the trials of one stage.
+
+    Args:
+        small: the subgraph, whose validations rank fewer entities unless false answers are given.
+    """
     budget = run.budget_seconds or 0.0
-    took = [_test_seconds(t, graph) for t in run.store.trials(stage) if value_of(t) is not None]
-    farther = FARTHER if stage == "subgraph" else 1.0
-    kept_back = 3.0 * farther * max(took) if took else FINAL_SHARE * budget
-    return budget - 1.0 - min(kept_back, MOST_FINAL_SHARE * budget)
+    times = FARTHER if stage == "subgraph" else 1.0
+    if small is not None and not graph.given:
+        times *= graph.n_entities / small.entities
+    each = [
+        Ranking.judged_by(t.user_attrs[RESULT], len(graph.test), times=times)
+        for t in run.store.trials(stage)
+        if value_of(t) is not None
+    ]
+    slowest = max(each, key=Ranking.seconds, default=None)
+    return budget - END_SECONDS - (FINAL_SHARE * budget if slowest is None else kept_back(slowest, budget))
+
+
+def leaving_time_for_test(
+    run: TuningRun, graph: KnowledgeGraph, plan: StagePlan, schedule: Schedule
+) -> tuple[StagePlan, Schedule]:
+    """The two with another end where ranking test takes longer than was thought before the full graph was validated."""
+    budget = run.budget_seconds or 0.0
+    end = min(budget - END_SECONDS - FINAL_SHARE * budget, end_for_test(run, graph, "full"))
+    end = max(end, schedule.stage_one_end)
+    return replace(plan, ends_at=end), replace(schedule, end=end)
 
 
 def expected_start(run: TuningRun, small: GraphSize, whole: GraphSize) -> float:
@@ -186,14 +209,6 @@ def expected_start(run: TuningRun, small: GraphSize, whole: GraphSize) -> float:
     return float(np.median(took)) * whole.triples / max(1, small.triples) if took else 0.0
 
 
-def _test_seconds(trial: FrozenTrial, graph: KnowledgeGraph) -> float:
-    """How long the test split takes if it goes as fast as the validation of a trial."""
-    result = trial.user_attrs[RESULT]
-    ranked = result["valid"].get("count", 2 * len(graph.test)) / 2
-    share = max(1.0, len(graph.test) / max(1.0, ranked))
-    seconds: float = share * result["valid_seconds"]
-    return seconds
-
-
 def size_of(graph: KnowledgeGraph) -> GraphSize:
-    return GraphSize(graph.n_entities, graph.n_relations, len(graph.train))
+    types = 1 if graph.types is None else int((np.diff(graph.types.starts) > 0).sum())
+    return GraphSize(graph.n_entities, graph.n_relations, len(graph.train), types)

@@ -14,7 +14,7 @@ import numpy as np
 
 from kgtuner.defaults import default_for
 from kgtuner.domains import Choices
-from kgtuner.errors import DataError, RunError
+from kgtuner.errors import ConfigError, DataError, RunError
 from kgtuner.execution.storage import RESULT, value_of
 from kgtuner.experiment import QUICK_START
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
@@ -24,8 +24,9 @@ from kgtuner.subgraph import sample_subgraph
 from kgtuner.training.all_entities_limit import why_not_all_entities
 from kgtuner.tuning.first_training import FirstTraining
 from kgtuner.tuning.kept_models import DEFAULT
-from kgtuner.tuning.memory_plan import clipped
+from kgtuner.tuning.memory_plan import GraphSize, sizes_that_fit
 from kgtuner.tuning.raising import FREE_SHARE
+from kgtuner.tuning.run_folder import CLIPPED, FORMAT
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import STAGE_ONE_SHARE
 from kgtuner.tuning.stage_one import stage_one
@@ -45,8 +46,8 @@ def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
     """Spend the budget of a run, from wherever it stands."""
     settings = run.settings
     run.executor.start()
-    space = space_of(run, graph)
     subgraph = _subgraph(run, graph) if settings.two_stages else None
+    space = space_of(run, graph, one_stage=subgraph is None)
     # With a busy neighbour a second thread makes small steps many times slower.
     threads = settings.threads or 1
     if settings.budget.full_trainings is not None:
@@ -68,25 +69,46 @@ def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
         trials = None if trials is None or first is None else trials - first
         run.start_seconds = expected_start(run, size_of(subgraph), size_of(graph))
         if schedule is not None and run.start_seconds >= QUICK_START:
-            schedule = schedule.with_long_starts(run.start_seconds, end_for_test(run, graph, "subgraph"))
-    else:
-        space = _with_sizes(space, settings.models, named_parameters(settings.space))
-        space = _without_too_many_negatives(space, graph.n_entities, named_parameters(settings.space))
-        space, _ = clipped(space, size_of(graph), FREE_SHARE * run.memory_share())
+            end = end_for_test(run, graph, "subgraph", size_of(subgraph))
+            schedule = schedule.with_long_starts(run.start_seconds, end)
     plan = StagePlan("full", run.folder.graph, trainings_end(run, graph), trials, threads, size_of(graph))
     stage_two(run, plan, schedule, space, graph, subgraph)
 
 
-def space_of(run: TuningRun, graph: KnowledgeGraph) -> Space:
-    """What is searched on this graph: without modes that make no sense there, and without what does not fit."""
+def space_of(run: TuningRun, graph: KnowledgeGraph, *, one_stage: bool = False) -> Space:
+    """What is searched on this graph: without modes that make no sense there, and without what does not fit.
+
+    Args:
+        one_stage: nothing raises sizes later, so they are searched too.
+    """
     settings = run.settings
     reason = why_not_all_entities(graph)
     if reason is not None:
         run.note(f"Searched with sampled negatives only: {reason}.")
     run.default_of = partial(default_for, n_entities=graph.n_entities, all_entities=reason is None)
     space = load_space(settings.space, settings.models, all_entities=reason is None)
-    room = FREE_SHARE * run.memory_share()
-    space, notes = clipped(space, size_of(graph), room)
+    if one_stage:
+        space = _with_sizes(space, settings.models, named_parameters(settings.space))
+        space = _without_too_many_negatives(space, graph.n_entities, named_parameters(settings.space))
+    return _that_fits(run, space, size_of(graph))
+
+
+def _that_fits(run: TuningRun, space: Space, size: GraphSize) -> Space:
+    """The space without sizes that memory cannot hold, with a note for each; the same in all sittings of a run.
+
+    Memory is judged at the first sitting. Another space later would be another search: what a strategy asked for
+    before would not be found in the store.
+    """
+    if not (run.folder.path / CLIPPED).exists():
+        sizes, notes = sizes_that_fit(space, size, FREE_SHARE * run.memory_share())
+        run.folder.write(CLIPPED, {"format": FORMAT, "sizes": sizes, "notes": notes})
+    kept = run.folder.read(CLIPPED)
+    try:
+        space, notes = space.narrowed(kept["sizes"]), [str(note) for note in kept["notes"]]
+    except (KeyError, TypeError, AttributeError, ConfigError) as error:
+        raise RunError(
+            f"{run.folder.path / CLIPPED} is damaged ({error}); restore it or start a new run"
+        ) from None
     for note in notes:
         run.note(note)
     return space

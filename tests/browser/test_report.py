@@ -234,3 +234,22 @@ def contrast(one: str, other: str) -> float:
 
     high, low = sorted((luminance(one), luminance(other)), reverse=True)
     return (high + 0.05) / (low + 0.05)
+
+
+def test_the_page_of_a_single_training_opens_with_its_curve_and_hostile_names_as_text(
+    browser: Browser, tmp_path: Path
+) -> None:
+    import kgtuner as kt
+    from benchmarks.report import make_graph
+    from tests.browser.conftest import ENTITIES, RELATIONS
+
+    config = kt.default_config("distmult").updated(
+        {"training.max_steps": 60, "training.validate_every": 20, "model.dimension": 16}
+    )
+    kt.train(make_graph(20, 3, names=ENTITIES, relation_names=RELATIONS), config, output=tmp_path / "run")
+    browser.open(kt.write_report(tmp_path / "run"))
+    browser.run(DRAW_ALL)
+    browser.wait("return plots.every((p) => !p.drawn || p.plot.querySelector('.main-svg'))")
+    assert browser.run("return plots.filter((p) => p.drawn).length") == 2  # the curve and the relations
+    assert browser.run("return document.querySelector('#relations').textContent.includes('<b>bold</b>')")
+    assert browser.console() == []

@@ -19,10 +19,13 @@ from kgtuner import experiment, kernels
 from kgtuner.config import TrialConfig
 from kgtuner.errors import ConfigError, DataError, Diverged, OutOfMemory, RunError
 from kgtuner.evaluation import evaluator
-from kgtuner.experiment import RunResult, build_model, check, options_of, pick_device, run
+from kgtuner.experiment import RunResult, _touches_most, build_model, check, options_of, pick_device, run
+from kgtuner.graph.entity_types import EntityTypes
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.losses import LOSSES
 from kgtuner.models import MODELS
+from kgtuner.negatives.typed import Typed
+from kgtuner.negatives.uniform import Shared
 from kgtuner.training.trainer import CurvePoint, Trainer
 
 
@@ -605,3 +608,11 @@ def test_a_long_preparation_counts_before_and_after_a_training_and_leaves_a_quar
     assert experiment.within_time(limits, 20.0).max_seconds == 60.0
     assert experiment.within_time(limits, 90.0).max_seconds == 25.0
     assert experiment.within_time(experiment.Limits(100, 10), 90.0).max_seconds is None
+
+
+def test_a_typed_shared_set_touches_as_many_rows_as_all_its_types_draw() -> None:
+    types = EntityTypes.blocks({"drug": 500, "protein": 500, "disease": 500, "function": 500})
+    shared = Shared(num_negatives=300)
+    small = config(**{"negatives.name": "shared", "training.batch_size": 8})
+    assert not _touches_most(small, shared, 2_000, "auto")
+    assert _touches_most(small, Typed(shared, types, torch.device("cpu")), 2_000, "auto")

@@ -19,6 +19,7 @@ from kgtuner.plots.importance import importances
 from kgtuner.report.html.examples import RelationExamples, relation_examples
 from kgtuner.report.html.published import Published, published_for
 from kgtuner.tuning.evidence import curves_of, pairs_of, relations_of, spent_of, stored_trials
+from kgtuner.tuning.fidelity import comparable
 from kgtuner.tuning.loading import load_predictor
 from kgtuner.tuning.result import STAGES, best_trial, stage_summaries, trial_table
 from kgtuner.tuning.run_folder import RunFolder
@@ -126,7 +127,7 @@ def read_run(path: str | Path, *, with_examples: bool = True) -> RunReport:
     folder = RunFolder(path)
     run = folder.read("run.json")
     if run.get("kind") != "tune":
-        raise RunError(f"{path} is a single training; a report needs the --output of kgtuner tune")
+        raise RunError(f"{path} is a single training, which has no trials; give the --output of kgtuner tune")
     settings = TuneSettings.from_mapping(run.get("settings", {}))
     results = folder.read("results.json") if (folder.path / "results.json").exists() else None
     state = _state(folder, results)
@@ -139,10 +140,10 @@ def read_run(path: str | Path, *, with_examples: bool = True) -> RunReport:
     if folder.has_trials:
         stored = stored_trials(folder)
         once = cast(TrialStore, _Read(stored))
-        table = trial_table(once)
+        table = trial_table(once, settings.subgraph_ratio)
         stages = stage_summaries(once, progress.get("stage_seconds", {}))
     table = _completed(table, stored)
-    chosen = best_trial(stored["full"]) or best_trial(stored["subgraph"])
+    chosen = best_trial(stored["full"]) or best_trial(comparable(stored["subgraph"]))
     best = _best(chosen, stored)
     default = best_trial([t for t in stored["full"] if DEFAULT in t.user_attrs])
     test = None if results is None else results.get("test")
@@ -180,7 +181,7 @@ def read_run(path: str | Path, *, with_examples: bool = True) -> RunReport:
         default_flat=None if best is None else _default_flat(str(model), stored["full"]),
         published=published_for(graph, model),
         trials=table,
-        pairs=pairs_of(stored),
+        pairs=pairs_of(stored, settings.subgraph_ratio),
         importances={stage: importances(table, stage) for stage in STAGES if stored[stage]},
         curves={stage: curves_of(trials) for stage, trials in stored.items() if trials},
         relations=relations,
@@ -223,7 +224,18 @@ def _no_trials() -> pd.DataFrame:
     import pandas as pd
 
     return pd.DataFrame(
-        columns=["stage", "number", "state", "default", "value", "reason", "seconds", "steps", "elapsed"]
+        columns=[
+            "stage",
+            "fidelity",
+            "number",
+            "state",
+            "default",
+            "value",
+            "reason",
+            "seconds",
+            "steps",
+            "elapsed",
+        ]
     )
 
 

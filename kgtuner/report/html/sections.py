@@ -6,12 +6,12 @@ import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from kgtuner.evaluation.evaluator import Sample
 from kgtuner.plots.curves import curves_figure
 from kgtuner.plots.effects import LEAST, effect_figure, effect_rows
 from kgtuner.plots.history import history_figure
 from kgtuner.plots.importance import importance_figure, importance_sentence, judged
 from kgtuner.plots.parallel import parallel_figure
-from kgtuner.plots.relations import SHOWN, relations_figure
 from kgtuner.plots.spending import spending_figure
 from kgtuner.plots.style import measured, of_equal_time, sign, varied
 from kgtuner.plots.transfer import transfer_figure, transfer_sentence
@@ -29,13 +29,14 @@ from kgtuner.report.html.blocks import (
     text,
 )
 from kgtuner.report.html.reading import RunReport
+from kgtuner.report.html.relations import TITLE, relation_section
+from kgtuner.report.tables import sampled_sentence
 from kgtuner.report.text import metric_title, metric_value, printable, setting
 from kgtuner.tuning.budget import format_seconds
 from kgtuner.tuning.result import STAGES
 from kgtuner.tuning.trials import UNSAID
 
 REPORTED = ("mrr", "hits_at_1", "hits_at_3", "hits_at_10", "mean_rank")
-CATEGORIES = ("1-1", "1-N", "N-1", "N-N")
 STATES = {
     "finished": "finished",
     "interrupted": "interrupted",
@@ -92,6 +93,7 @@ def answer(report: RunReport) -> Block:
             ("time", format_seconds(report.seconds), f"budget {report.settings.budget}"),
         ),
         _metrics(report, where),
+        *_sampled(report),
         *_why(report),
         code(best.yaml, "Best configuration (best.yaml)"),
     ]
@@ -153,6 +155,12 @@ def _metrics(report: RunReport, where: str) -> Block:
         rows,
         label=f"metrics on {where}",
     )
+
+
+def _sampled(report: RunReport) -> list[Block]:
+    """That only a part of the test triples was ranked, where it was."""
+    sample = (report.test or {}).get("sample")
+    return [] if sample is None else [text(sampled_sentence(Sample(**sample), report.folder))]
 
 
 def _why(report: RunReport) -> list[Block]:
@@ -220,12 +228,13 @@ def all_trials(report: RunReport) -> Block:
         column("seconds", digits=1), column("steps"), column("note", kind="text"),
         *(column(name, kind="setting") for name in names),
     ]  # fmt: skip
+    several = trials[trials["stage"] == "subgraph"]["fidelity"].nunique() > 1
     rows, marks = [], []
     for row in trials.to_dict("records"):
         value = row["value"]
         rows.append(
             [
-                "1" if row["stage"] == "subgraph" else "2",
+                (f"1, {row['fidelity']}" if several else "1") if row["stage"] == "subgraph" else "2",
                 int(row["number"]),
                 row["state"],
                 None if _absent(value) else sign(report.metric) * value,
@@ -350,81 +359,18 @@ def learning(report: RunReport) -> Block:
 
 
 def knowledge(report: RunReport) -> Block:
-    title = "What the model knows"
     if report.test is None:
         return section(
             "relations",
-            title,
+            TITLE,
             text("Metrics per relation come with the test, which is ranked once, at the end of the run."),
         )
-    rows = report.relations.sort_values("count", ascending=False, kind="stable")
-    names = ["name", "category", "train", "count", "mrr", "hits_at_1", "hits_at_10"]
-    columns = [
-        column("relation", kind="text"), column("category", kind="text"), column("train triples"),
-        column("ranked"), column("MRR", digits=3), column("Hits@1", digits=3), column("Hits@10", digits=3),
-    ]  # fmt: skip
-    by_category = [
-        [name, m["count"], m["mrr"], m["hits_at_1"], m["hits_at_10"]]
-        for name, m in ((c, report.test["by_category"].get(c)) for c in CATEGORIES)
-        if m is not None
-    ]
-    by_direction = [
-        [{"tail": "tails (h, r, ?)", "head": "heads (?, r, t)"}.get(name, name), m["count"], m["mrr"],
-         m["hits_at_1"], m["hits_at_10"]]
-        for name, m in report.test["by_direction"].items()
-    ]  # fmt: skip
-    parts = [column("ranked"), *(column(t, digits=3) for t in ("MRR", "Hits@1", "Hits@10"))]
-    shown = rows.assign(name=[printable(name) for name in rows["name"]])
-    most = f"The {SHOWN} most frequent of {len(rows)} relations." if len(rows) > SHOWN else ""
-    return section(
-        "relations",
-        title,
-        grid(
-            table([column("category", kind="text"), *parts], by_category, label="by category"),
-            table([column("asked for", kind="text"), *parts], by_direction, label="by direction"),
-        ),
-        figure(relations_figure(shown), caption=most),
-        table(
-            columns,
-            rows[names].to_numpy().tolist(),
-            sortable=True,
-            limit=20,
-            label="by relation",
-            memory=_memory(report),
-        ),
-        _examples(report),
-        short="Relations",
-        lead="Filtered test metrics. A category is read head side to tail side: in 1-N a head has many tails.",
-    )
+    return relation_section(report.test, report.relations, report.examples, _memory(report), "test")
 
 
 def _memory(report: RunReport) -> str:
     """What keeps the choices that a reader made in one run's tables apart from another's."""
     return f"{report.fingerprint}:{report.started}"
-
-
-def _examples(report: RunReport) -> Block:
-    if not report.examples:
-        return text("There are no examples: no relation was asked often enough, or there is no model to ask.")
-    groups = [
-        {
-            "relation": printable(group.relation),
-            "mrr": f"{group.mrr:.3f}",
-            "good": group.good,
-            "examples": [
-                {
-                    "question": [None if part is None else printable(part) for part in (e.head, e.relation, e.tail)],
-                    "answer": printable(e.answer),
-                    "rank": f"{e.rank:,.0f}" if float(e.rank).is_integer() else f"{e.rank:,.1f}",
-                    "right": e.rank == 1,
-                    "top": [[printable(name), name == e.answer] for name in e.top],
-                }
-                for e in group.examples
-            ],
-        }
-        for group in report.examples
-    ]  # fmt: skip
-    return {"type": "examples", "groups": groups}
 
 
 def spending(report: RunReport) -> Block:

@@ -309,6 +309,17 @@ def test_tune_gives_trials_stages_and_places_as_json(
     assert report["files"] == {}  # none was written here
 
 
+def test_a_budget_that_cannot_be_read_is_told_before_what_is_in_the_folder(
+    calls: list[tuple[str, dict[str, Any]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "runs" / "world-complex"
+    folder.mkdir(parents=True)
+    (folder / "photo.jpg").touch()
+    assert main(["tune", "world", "--budget", "2y"]) == 2
+    assert "2y" in capsys.readouterr().err
+    assert not calls
+
+
 def test_a_folder_that_is_used_is_left_alone(
     calls: list[tuple[str, dict[str, Any]]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -10,7 +10,14 @@ import pytest
 import torch
 
 from kgtuner.errors import RunError
-from kgtuner.evaluation.evaluator import evaluate_split, validation_metrics, validation_sample
+from kgtuner.evaluation.evaluator import (
+    Evaluation,
+    Sample,
+    evaluate_split,
+    validation_metrics,
+    validation_sample,
+)
+from kgtuner.evaluation.ranks import Ranks
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import MODELS, Model
 
@@ -126,3 +133,45 @@ def test_an_evaluation_shows_itself_as_a_table_with_its_texts_escaped() -> None:
         "<tr><th>count</th><td>6</td><td>3</td><td>3</td></tr>" in shown
     )  # three triples, in both directions
     assert f"<tr><th>mrr</th><td>{found.overall.mrr:.4g}</td>" in shown
+
+
+def random_graph() -> KnowledgeGraph:
+    """200 entities, 900 different triples, 600 of them in test."""
+    rng = np.random.default_rng(0)
+    triples = np.unique(rng.integers([200, 3, 200], size=(1_200, 3)), axis=0)
+    triples = rng.permutation(triples)[:900]
+    train = np.concatenate([triples[:290], [[i, 0, i] for i in range(200)]])
+    return KnowledgeGraph.from_arrays(train, triples[290:300], triples[300:])
+
+
+def test_a_sample_estimates_the_whole_split_as_well_as_it_says() -> None:
+    given = random_graph()
+    model = made(given)
+    whole = evaluate_split(model, given, "test")
+    assert whole.sample is None
+    samples = [evaluate_split(model, given, "test", size=100, seed=seed) for seed in range(60)]
+    off = np.array([one.overall.mrr - whole.overall.mrr for one in samples])
+    told = np.array([one.sample.standard_error for one in samples if one.sample is not None])
+    assert len(told) == 60
+    assert np.sqrt((off**2).mean()) == pytest.approx(np.sqrt((told**2).mean()), rel=0.3)
+    assert {one.overall.count for one in samples} == {200}
+
+
+def test_a_sample_is_fixed_by_its_seed_and_survives_as_plain_values() -> None:
+    given = random_graph()
+    model = made(given)
+    one = evaluate_split(model, given, "test", size=100, seed=7)
+    assert evaluate_split(model, given, "test", size=100, seed=7) == one
+    assert evaluate_split(model, given, "test", size=100, seed=8) != one
+    assert Evaluation.from_mapping(json.loads(json.dumps(one.to_mapping()))) == one
+    assert "sample" not in evaluate_split(model, given, "test").to_mapping()
+    assert "a random sample of 100 of the 600 triples was ranked" in one._repr_html_()
+
+
+def test_the_error_of_a_sample_is_that_of_its_triples_and_none_is_left_when_all_are_drawn() -> None:
+    # Mean reciprocal ranks of the triples: 1 and 1/2; their standard deviation is 1 / sqrt(8).
+    tail, head = (Ranks(np.array(ranks), np.full(2, 10)) for ranks in ([1.0, 2.0], [1.0, 2.0]))
+    assert Sample.of_ranks(tail, head, 4).standard_error == pytest.approx(
+        1 / np.sqrt(8) / np.sqrt(2) * np.sqrt(1 / 2)
+    )
+    assert Sample.of_ranks(tail, head, 2).standard_error == 0

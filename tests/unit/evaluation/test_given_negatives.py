@@ -17,6 +17,7 @@ from kgtuner.evaluation.evaluator import (
     evaluate_split,
     final_rows,
     metrics_of_rows,
+    sampled_rows,
     validation_rows,
 )
 from kgtuner.evaluation.given_negatives import (
@@ -171,3 +172,13 @@ def test_importing_ogb_starts_no_thread_that_asks_the_network() -> None:
         "import outdated\n"  # and it is there for others
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_a_sample_of_test_is_ranked_among_the_answers_given_for_its_rows(graph: KnowledgeGraph) -> None:
+    model, n = model_for(graph), len(graph.test)
+    some = evaluate_split(model, graph, "test", size=n - 20, seed=3)
+    rows = sampled_rows(n, n - 20, 3)
+    tail, head = rank_given(model, graph.test[rows], graph.given["test"], rows, graph.n_relations)
+    assert some.overall.mrr == pytest.approx((1 / np.concatenate([tail.rank, head.rank])).mean())
+    assert some.sample is not None
+    assert (some.sample.ranked, some.sample.of) == (n - 20, n)

@@ -27,6 +27,17 @@ def test_the_best_of_a_stage_says_nothing_about_the_other() -> None:
     assert standing(trials(), "mrr")["best"].tolist() == [0.5, 0.5, 0.1, 0.3]
 
 
+def test_the_best_on_a_subgraph_says_nothing_about_another_subgraph() -> None:
+    several = trials().assign(fidelity=["core 10%", "core 10%", "core 20%", "full", "full"])
+    assert standing(several, "mrr")["best"].tolist() == [0.5, 0.4, 0.1, 0.3]
+    names = [trace.name for trace in history_figure(several).data if trace.mode == "lines"]
+    assert names == [
+        "best of stage 1, subgraph (core 10%)",
+        "best of stage 1, subgraph (core 20%)",
+        "best of stage 2, full graph",
+    ]
+
+
 def test_a_mean_rank_is_shown_as_it_was_measured() -> None:
     ranks = trials().assign(value=[-10.0, None, -20.0, -40.0, -30.0])
     table = standing(ranks, "mean_rank")

@@ -6,11 +6,36 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from kgtuner.plots.style import colour_at, label, notice, notice_of, placed, round_ticks, rounded, varied
+from kgtuner.plots.style import (
+    colour_at,
+    label,
+    measured,
+    notice,
+    notice_of,
+    placed,
+    round_ticks,
+    rounded,
+    varied,
+)
 
 
 def test_a_label_is_text_for_plotly() -> None:
     assert label("<a href='x'>&amp;</a>") == "&lt;a href='x'&gt;&amp;amp;&lt;/a&gt;"
+
+
+def test_only_the_subgraph_with_most_trials_is_looked_at() -> None:
+    trials = pd.DataFrame(
+        [
+            ("subgraph", "core 10%", 0.9),
+            ("subgraph", "core 20%", 0.4),
+            ("subgraph", "core 20%", 0.5),
+            ("full", "full", 0.1),
+        ],
+        columns=["stage", "fidelity", "value"],
+    )
+    assert measured(trials, "subgraph")["value"].tolist() == [0.4, 0.5]
+    assert len(measured(trials)) == 4
+    assert len(measured(trials.drop(columns="fidelity"), "subgraph")) == 3
 
 
 def test_a_notice_keeps_its_sentence_as_it_is() -> None:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import dataclasses
 import io
 import shlex
 from dataclasses import replace
@@ -10,7 +11,7 @@ import pandas as pd
 import pytest
 
 from kgtuner.config import Component, TrialConfig
-from kgtuner.evaluation.evaluator import Evaluation
+from kgtuner.evaluation.evaluator import Evaluation, Sample
 from kgtuner.evaluation.metrics import Metrics
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.prediction import Prediction, RelationPrediction
@@ -108,6 +109,17 @@ def test_the_best_stands_next_to_the_default_on_test(result: TuneResult) -> None
     assert "Test triples" in text
     assert row(text, "MRR  ") == ["0.4044", "0.2955"]
     assert row(text, "mean rank") == ["20.0", "20.0"]
+
+
+def test_a_sample_of_test_is_told_with_its_error_and_how_to_rank_all(result: TuneResult) -> None:
+    assert "A random sample" not in shown(show_tuning, result)
+    assert result.test is not None
+    test = dataclasses.replace(result.test, sample=Sample(9_000, 162_870, 0.00312))
+    text = shown(show_tuning, dataclasses.replace(result, test=test))
+    assert (
+        "A random sample of 9,000 of the 162,870 triples was ranked; the standard error of the MRR is 0.0031. "
+        f"All of them: kgtuner evaluate {result.output} --split test"
+    ) in text
 
 
 def test_the_best_and_the_default_say_how_long_each_was_trained(result: TuneResult) -> None:

@@ -19,6 +19,7 @@ from kgtuner.search.proposals import Observations, random_row
 from kgtuner.search.samplers import model_based
 from kgtuner.search.strategies import STRATEGIES, Answer, Request
 from kgtuner.space.space import Space
+from kgtuner.tuning import running
 from kgtuner.tuning.algorithms import ALGORITHMS, default_space
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.by_strategy import GRAPH, REQUEST, Answering, by_strategy
@@ -26,6 +27,7 @@ from kgtuner.tuning.events import Silent
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.settings import TuneSettings
+from kgtuner.tuning.two_stage import space_of
 from kgtuner.types import FloatArray
 
 
@@ -202,6 +204,21 @@ def test_a_training_that_goes_on_is_paid_the_difference_only_and_whole_ones_leav
     assert short.cost + whole.cost == pytest.approx(1.0, abs=0.05)  # of one whole training
     left = list(run.folder.models.glob("checkpoint-*"))
     assert left == [run.models.named_checkpoint(left[0].stem.removeprefix("checkpoint-"))]  # of the other one
+
+
+def test_a_resumed_strategy_searches_the_same_space_whatever_memory_there_is(
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    spaces = []
+    for free in (1e9, 2.2e7, 4e7):  # bytes
+        monkeypatch.setattr(running, "free_memory", lambda device, free=free: free)
+        for folder in ("first", f"{free:g}"):
+            run = started(worker, tmp_path / folder, Clock(), "racing")
+            spaces.append(space_of(run, graph))
+            run.close()
+    of_first, others = spaces[::2], spaces[1::2]
+    assert [str(space) for space in of_first] == [str(of_first[0])] * 3
+    assert len({str(space) for space in others}) == 3  # each memory has a space of its own
 
 
 def test_toss_raises_dimension_and_batch_size_on_the_full_graph(

@@ -6,9 +6,17 @@ import pytest
 
 from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_for
+from kgtuner.domains import Choices
 from kgtuner.errors import OutOfMemory
 from kgtuner.space.loading import load_space
-from kgtuner.tuning.memory_plan import GraphSize, clipped, fitted, largest_dimension, memory_plan
+from kgtuner.tuning.memory_plan import (
+    SIZES,
+    GraphSize,
+    fitted,
+    largest_dimension,
+    memory_plan,
+    sizes_that_fit,
+)
 from kgtuner.tuning.raising import require_memory
 
 WIKIKG2 = GraphSize(2_500_604, 535, 16_109_182)
@@ -61,19 +69,44 @@ def test_what_does_not_fit_is_refused_with_what_would() -> None:
 
 def test_the_space_is_clipped_with_a_note_before_the_search() -> None:
     space = load_space("full", ["complex"], all_entities=False)
-    smaller, notes = clipped(space, WIKIKG2, 12e9)
-    values = smaller.by_name["model.dimension"].domain.values  # type: ignore[union-attr]
+    kept, notes = sizes_that_fit(space, WIKIKG2, 12e9)
+    values = kept["model.dimension"]
     assert 2000 not in values
     assert 100 in values
     assert [n for n in notes if n.startswith("model.dimension is searched up to ")]
     assert f"up to {max(values)}:" in notes[0]
-    same, none = clipped(space, SMALL, 12e9)
-    assert same is space
-    assert none == []
+    assert sizes_that_fit(space, SMALL, 12e9) == ({}, [])
 
 
 def test_a_size_is_never_left_without_a_value() -> None:
     space = load_space("full", ["complex"], all_entities=False)
-    same, notes = clipped(space, WIKIKG2, 1.0)
-    assert same is space
-    assert notes == []
+    assert sizes_that_fit(space, WIKIKG2, 1.0) == ({}, [])
+
+
+def test_the_others_are_at_their_smallest_in_whatever_order_and_of_whatever_model_they_are() -> None:
+    space = load_space("full", ["complex"], all_entities=False)
+    turned = {
+        name: Choices(domain.values[::-1], ordered=True)
+        for name in SIZES
+        if isinstance(domain := space.by_name[name].domain, Choices)
+    }
+    assert len(turned) == 3
+    kept, notes = sizes_that_fit(space, WIKIKG2, 12e9)
+    turned_kept, turned_notes = sizes_that_fit(space.narrowed(turned), WIKIKG2, 12e9)
+    assert {name: sorted(values) for name, values in turned_kept.items()} == kept
+    assert turned_notes == notes
+    both = [load_space("full", models, all_entities=False) for models in (["tucker", "complex"], ["complex"])]
+    first, second = (sizes_that_fit(space, WIKIKG2, 12e9) for space in both)  # tucker needs dimension ** 3
+    assert first == second
+
+
+def test_a_shared_set_is_drawn_for_each_type() -> None:
+    config = default(100).updated({"negatives.name": "shared", "negatives.num_negatives": 2_000})
+    untyped = GraphSize(93_773, 51, 4_762_678)
+    typed = GraphSize(93_773, 51, 4_762_678, types=5)
+    more = config.updated({"negatives.num_negatives": 10_000})
+    assert memory_plan(config, typed).step == memory_plan(more, untyped).step
+    assert memory_plan(config, untyped).gradient == 0
+    assert (
+        memory_plan(more.updated({"training.batch_size": 8_000}), typed).gradient > 0
+    )  # nearly all rows in a step

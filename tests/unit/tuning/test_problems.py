@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import kgtuner as kt
+from kgtuner.api.graphs import as_graph
 from kgtuner.cli.main import main
 from kgtuner.tuning import problems as module
 from kgtuner.tuning.problems import problems
@@ -64,3 +66,17 @@ def test_train_tells_them_on_standard_error(tmp_path: Path, capsys: pytest.Captu
     config = ["--config", str(tmp_path / "small.yaml"), "--output", str(tmp_path / "run")]
     assert main(["train", str(folder), *config]) == 0
     assert capsys.readouterr().err.splitlines()[0] == "leaky: test shares 1 triple with train"
+
+
+def test_what_was_told_when_a_file_was_split_is_not_told_again(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pairs = np.unique(rng.integers(40, size=(400, 2)), axis=0).tolist()
+    lines = [f"e{a}\thas\te{b}" for a, b in pairs if a != b] + [f"e{b}\tof\te{a}" for a, b in pairs if a != b]
+    (tmp_path / "pairs.tsv").write_text("\n".join(lines) + "\n")
+    told: list[str] = []
+    graph = as_graph(tmp_path / "pairs.tsv", 0, told.append)
+    assert len(told) == 1
+    assert "leaks='together'" in told[0]
+    assert [line for line in problems(graph) if "train answers" in line]
+    assert not [line for line in problems(graph, told) if "train answers" in line]
+    assert problems(graph, ["pairs: something else"]) == problems(graph)

@@ -34,6 +34,13 @@ def test_transfer_shows_the_configurations_trained_on_both_graphs(result: TuneRe
     ]
 
 
+def test_the_table_of_trials_says_on_which_graph_each_was_made(result: TuneResult) -> None:
+    assert result.trials.groupby("stage")["fidelity"].unique().map(list).to_dict() == {
+        "subgraph": ["walk 20%"],
+        "full": ["full"],
+    }
+
+
 def test_curves_are_those_of_the_stage_that_is_asked_for(result: TuneResult) -> None:
     # Of the eight on the full graph one failed and the last goes on from the first, so it stands for both.
     full = [trace for trace in result.plot_curves("full").data if trace.hoverinfo != "skip"]

@@ -118,7 +118,7 @@ def test_a_trial_that_was_cut_off_is_no_failure(run: TuningRun) -> None:
     assert stage_summaries(run.store, {"full": 1.0}) == [
         {"stage": "full", "seconds": 1.0, "trials": 0, "failed": 0}
     ]
-    assert trial_table(run.store)["state"].tolist() == ["interrupted"]
+    assert trial_table(run.store, 0.2)["state"].tolist() == ["interrupted"]
 
 
 def test_the_best_configuration_says_how_long_it_was_trained_and_has_no_limit(run: TuningRun) -> None:

@@ -11,6 +11,8 @@ import pytest
 
 import kgtuner as kt
 from kgtuner.errors import TrialFailed
+from kgtuner.evaluation.evaluator import Evaluation, Sample
+from kgtuner.evaluation.metrics import Metrics
 from kgtuner.execution.executor import Executor, Job, SlotHealth
 from kgtuner.execution.storage import REASON, RESULT
 from kgtuner.execution.tasks import Done, EvaluateTask, Failed, Message, Resources, Task, TrainTask
@@ -18,16 +20,17 @@ from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.proposals import Observations, random_row
 from kgtuner.search.samplers import SAMPLERS, model_based
 from kgtuner.space.space import Space
-from kgtuner.tuning import running
+from kgtuner.tuning import carry_out, running
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.events import Silent
 from kgtuner.tuning.full_search import MOVE, WIDENED
 from kgtuner.tuning.raising import DIMENSIONS
+from kgtuner.tuning.result import TuneResult
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import AGAIN, DEFAULT, TuningRun, found_config
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.tuning.stage_two import RUNG
-from kgtuner.tuning.two_stage import two_stage
+from kgtuner.tuning.two_stage import space_of, two_stage
 from kgtuner.types import FloatArray
 
 OVERHEAD = 0.3
@@ -55,11 +58,14 @@ class FakeWorker(Executor):
     killed_at: float = float("inf")
     stopped_by = "max_seconds"
     queries_per_second = 20_000.0
+    seconds_a_triple = 0.1 / 1_600
+    test_triples = 0
     never_ends: Callable[[TrainTask], bool] = staticmethod(lambda task: False)
 
     def __init__(self, clock: FakeClock) -> None:
         self.clock: FakeClock = clock
         self.tasks: list[TrainTask] = []
+        self.rankings: list[EvaluateTask] = []
         self.ends: list[tuple[float, Job, dict[str, Any] | Failed]] = []
         self.cancelled: list[Job] = []
         self.most = 0
@@ -101,7 +107,8 @@ class FakeWorker(Executor):
         if isinstance(result, Failed):
             return [(job, result)]
         task = job.task
-        assert isinstance(task, TrainTask)
+        if isinstance(task, EvaluateTask):
+            return [(job, Done(result))]
         if task.checkpoint is not None:
             task.checkpoint.write_text(str(result["seconds"]))
         if task.save_to is not None:
@@ -109,7 +116,8 @@ class FakeWorker(Executor):
         return [(job, Done(result))]
 
     def trained(self, task: Task) -> tuple[float, dict[str, Any] | Failed]:
-        assert not isinstance(task, EvaluateTask)
+        if isinstance(task, EvaluateTask):
+            return self.ranked(task)
         self.tasks.append(task)
         training = task.config["training"]
         seconds = training["max_seconds"]
@@ -124,7 +132,7 @@ class FakeWorker(Executor):
         return spent + OVERHEAD, {
             "best": value,
             "valid": {"mrr": value, "mean_rank": 1 / value, "count": 3_200},
-            "valid_seconds": 0.1,
+            "valid_seconds": 1_600 * type(self).seconds_a_triple,
             "seconds": before + spent,
             "training_seconds": before + spent,
             "queries": round(type(self).queries_per_second * (before + spent)),
@@ -134,6 +142,14 @@ class FakeWorker(Executor):
             "curve": [{"step": 10, "metric": value}, {"step": 100, "metric": value}],
             "config": dict(task.config),
         }
+
+    def ranked(self, task: EvaluateTask) -> tuple[float, dict[str, Any]]:
+        self.rankings.append(task)
+        size = type(self).test_triples if task.size is None else task.size
+        metrics = Metrics(0.5, 2.0, 0.5, 0.5, 0.5, 0.5, 2 * size)
+        sample = None if task.size is None else Sample(size, type(self).test_triples, 0.5 / size**0.5)
+        evaluation = Evaluation("test", metrics, {}, {}, {}, sample)
+        return OVERHEAD + size * type(self).seconds_a_triple, evaluation.to_mapping()
 
 
 @pytest.fixture
@@ -527,6 +543,16 @@ def test_a_training_that_would_not_fit_fails_with_its_reason_and_is_not_started(
     assert refused[0].user_attrs[REASON] == "out of memory"
 
 
+def test_a_search_on_one_stage_says_which_sizes_memory_leaves_out(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running, "free_memory", lambda device: 2.2e7)  # bytes
+    run, _ = started(worker, tmp_path, graph, FakeClock(), two_stages=False)
+    space = space_of(run, graph, one_stage=True)
+    assert not space.by_name["model.dimension"].domain.contains(2000)
+    assert "model.dimension is searched up to" in run.folder.log.read_text()
+
+
 def test_with_several_models_the_default_of_each_is_tried(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
@@ -750,3 +776,81 @@ def test_a_first_training_that_was_cut_off_is_the_first_again(
     assert [("subgraph" in str(task.graph)) for task in fake.tasks[:2]] == [False, True]
     assert fake.tasks[0].config["model"]["dimension"] == 200
     assert any(MOVE in t.user_attrs for t in full(again))
+
+
+def carried_out(
+    worker: type[FakeWorker],
+    folder: Path,
+    graph: KnowledgeGraph,
+    monkeypatch: pytest.MonkeyPatch,
+    whole: float,
+) -> tuple[TuneResult, FakeWorker, float]:
+    """A run of ten minutes where ranking test with one model takes `whole` seconds; also what the clock shows."""
+    monkeypatch.setattr(carry_out.kernels, "cold", lambda: False)
+    worker.quality = staticmethod(by_rate)
+    worker.test_triples = len(graph.test)
+    worker.seconds_a_triple = whole / len(graph.test)
+    clock = FakeClock()
+    settings = TuneSettings(models=("complex",), budget=Budget(seconds=600.0), seed=0, subgraph_ratio=0.5)
+    run_folder, fake = _folder(folder), worker(clock)
+    return carry_out.carry_out(run_folder, settings, graph, Silent(), clock, executor=fake), fake, clock.now
+
+
+@pytest.mark.parametrize("whole", [1.0, 50.0])
+def test_trainings_end_so_early_that_all_of_test_is_ranked_within_the_budget(
+    worker: type[FakeWorker],
+    graph: KnowledgeGraph,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    whole: float,
+) -> None:
+    result, fake, now = carried_out(worker, tmp_path, graph, monkeypatch, whole)
+    assert [task.size for task in fake.rankings] == [None, None]  # the best and the default
+    assert result.test is not None
+    assert result.test.sample is None
+    assert 540 < now <= 600
+
+
+def test_a_test_split_that_cannot_be_ranked_in_time_is_ranked_on_one_sample_and_that_is_said(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    result, fake, now = carried_out(worker, tmp_path, graph, monkeypatch, 300.0)
+    assert 540 < now <= 600
+    best, default = fake.rankings
+    assert best.size is not None
+    assert 300 < best.size < len(graph.test)
+    assert (default.size, default.seed) == (best.size, best.seed)
+    assert result.test is not None
+    assert result.test.sample == Sample(best.size, len(graph.test), 0.5 / best.size**0.5)
+    kept = RunFolder(tmp_path).read("results.json")
+    assert (
+        Evaluation.from_mapping(kept["test"]) == Evaluation.from_mapping(kept["default_test"]) == result.test
+    )
+    log = (tmp_path / "log.txt").read_text()
+    assert (
+        f"a random sample of {best.size:,} of the {len(graph.test):,} triples was ranked; the standard err"
+        in log
+    )
+    assert f"All of them: kgtuner evaluate {tmp_path} --split test" in log
+
+
+def test_a_number_of_trials_ranks_all_of_test_however_long_it_takes(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(carry_out.kernels, "cold", lambda: False)
+    worker.test_triples, worker.seconds_a_triple = len(graph.test), 10.0
+    clock = FakeClock()
+    settings = TuneSettings(models=("complex",), budget=Budget(trials=3), seed=0, subgraph_ratio=0.5)
+    fake = worker(clock)
+    carry_out.carry_out(_folder(tmp_path), settings, graph, Silent(), clock, executor=fake)
+    assert {task.size for task in fake.rankings} == {None}
+
+
+def test_what_came_before_the_first_training_counts_in_the_budget(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    clock = FakeClock()
+    clock.now = 100.0
+    settings = TuneSettings(models=("complex",), budget=Budget(seconds=600.0), seed=0)
+    run = TuningRun(_folder(tmp_path), settings, Silent(), clock, worker(clock), began=70.0)
+    assert run.elapsed == 30.0

@@ -125,7 +125,9 @@ def test_a_model_that_cannot_be_read_is_a_note(new_run: NewRun) -> None:
 
 def test_a_single_training_has_no_report(tmp_path: Path) -> None:
     RunFolder(tmp_path).write("run.json", {"format": 1, "kind": "train"})
-    with pytest.raises(RunError, match="is a single training; a report needs the --output of kgtuner tune"):
+    with pytest.raises(
+        RunError, match="is a single training, which has no trials; give the --output of kgtuner tune"
+    ):
         read_run(tmp_path)
 
 

@@ -146,6 +146,17 @@ def tables(section: Any) -> dict[str, Any]:
     return {b["label"]: b for b in blocks(section) if b["type"] == "table"}
 
 
+def test_the_answer_says_that_only_a_sample_of_test_was_ranked(won: RunReport) -> None:
+    assert "sample" not in said(answer(won))
+    sample = {"ranked": 9_000, "of": 162_870, "standard_error": 0.00312}
+    text = said(answer(dataclasses.replace(won, test={**(won.test or {}), "sample": sample})))
+    assert (
+        "A random sample of 9,000 of the 162,870 triples was ranked; the standard error of the MRR is 0.0031"
+        in text
+    )
+    assert "--split test" in text
+
+
 DIFFERENCES = "where the best configuration differs from the default"
 
 
