@@ -33,7 +33,7 @@ from kgtuner.tuning.events import Observer
 from kgtuner.tuning.loading import load_tuned
 from kgtuner.tuning.problems import problems
 from kgtuner.tuning.result import TuneResult
-from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
+from kgtuner.tuning.run_folder import FORMAT, RunFolder, default_place, environment
 from kgtuner.tuning.sampler_names import sampler_of
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.types import Clock
@@ -120,7 +120,7 @@ def tune(
         empty = "valid" if len(graph.valid) == 0 else "test"
         raise ConfigError(f"{graph.name} has an empty {empty} split; give one file or frame to have it split")
     place = None if storage is None else _elsewhere(storage)
-    folder = RunFolder(output if output is not None else Path("runs") / f"{graph.name}-{'-'.join(models)}")
+    folder = RunFolder(output if output is not None else default_place(graph.name, models))
     _require_no_run(folder)
     folder.create()
     folder.lock()
