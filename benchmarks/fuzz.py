@@ -9,8 +9,8 @@ Atheris (libFuzzer) changes inputs and keeps those that reach new branches of ou
 own; an input that makes it raise anything else than our errors is kept.
 
 An input of a reader of triples is not the whole file: it replaces lines in the middle of one with 300 triples, so that
-what is left can be split and what comes after reading is reached too. In a tensor file it is either the whole file or
-the structure in a valid one.
+what is left can be split and what comes after reading is reached too: as bytes, or as names of which each three are a
+triple. In a tensor file it is either the whole file or the structure in a valid one.
 """
 
 from __future__ import annotations
@@ -139,6 +139,7 @@ def readers(place: Path) -> dict[str, tuple[Callable[[bytes], None], list[bytes]
         "tsv": (
             triples("triples.tsv", "\t"),
             [
+                b"#a|r|b|b|r|a|e1|r1|e2",
                 b"a\tr\tb\nb\tr\tc\n",
                 b"!head\trelation\ttail\na\tr\tb\n",
                 b"\xef\xbb\xbfa\tr\tb\r\n",
@@ -147,7 +148,12 @@ def readers(place: Path) -> dict[str, tuple[Callable[[bytes], None], list[bytes]
         ),
         "csv": (
             triples("triples.csv", ","),
-            [b"!head,relation,tail\na,r,b\nb,r,a\n", b"a,r,b\n", b'"a""x",r,"b\nc"\n'],
+            [
+                b"#a|r|b|b|r|a|e1|r1|e2",
+                b"!head,relation,tail\na,r,b\nb,r,a\n",
+                b"a,r,b\n",
+                b'"a""x",r,"b\nc"\n',
+            ],
         ),
         "yaml configuration": (configuration, [config.to_yaml().encode(), b"a: &a [*a]\n"]),
         "yaml space": (space, [b"base: reduced\nparameters: {model.dimension: 16}\n"]),
