@@ -78,14 +78,15 @@ def readers(place: Path) -> dict[str, tuple[Callable[[bytes], None], list[bytes]
         kt.KnowledgeGraph.from_path(file(name, before + after))  # without an input it is read
 
         def read(data: bytes) -> None:
-            if data.startswith(b"!"):  # the input is all that there is
+            how = data[:1] or b"!"
+            if how == b"!":  # the input is all that there is
                 content = data[1:]
-            elif data.startswith(b"#"):  # its words are names, three a line
+            elif how[0] % 4:  # its words are names, three a line
                 words = [word.decode("utf-8", "ignore") for word in data[1:].split(b"|")]
                 rows = zip(words[::3], words[1::3], words[2::3], strict=False)
                 content = before + "".join(between.join(row) + "\n" for row in rows).encode() + after
             else:
-                content = before + data + after
+                content = before + data[1:] + after
             kt.KnowledgeGraph.from_path(file(name, content))
 
         return read
@@ -140,10 +141,10 @@ def readers(place: Path) -> dict[str, tuple[Callable[[bytes], None], list[bytes]
             triples("triples.tsv", "\t"),
             [
                 b"#a|r|b|b|r|a|e1|r1|e2",
-                b"a\tr\tb\nb\tr\tc\n",
+                b"@a\tr\tb\nb\tr\tc\n",
                 b"!head\trelation\ttail\na\tr\tb\n",
-                b"\xef\xbb\xbfa\tr\tb\r\n",
-                b'"a","r","b"\n',
+                b"!\xef\xbb\xbfa\tr\tb\r\n",
+                b'@"a","r","b"\n',
             ],
         ),
         "csv": (
@@ -151,8 +152,8 @@ def readers(place: Path) -> dict[str, tuple[Callable[[bytes], None], list[bytes]
             [
                 b"#a|r|b|b|r|a|e1|r1|e2",
                 b"!head,relation,tail\na,r,b\nb,r,a\n",
-                b"a,r,b\n",
-                b'"a""x",r,"b\nc"\n',
+                b"@a,r,b\n",
+                b'@"a""x",r,"b\nc"\n',
             ],
         ),
         "yaml configuration": (configuration, [config.to_yaml().encode(), b"a: &a [*a]\n"]),
