@@ -150,8 +150,8 @@ def resume(
 ) -> TuneResult:
     """Go on with a run that was interrupted, killed or lost its power: same budget, same history.
 
-    A run that ended is returned as it is. `observer` and `executor` are as for `tune`; without an executor it goes on
-    with one like that with which it began.
+    A run that ended is returned as it is, unless its best could not be ranked on test, which is tried again.
+    `observer` and `executor` are as for `tune`; without an executor it goes on with one like that with which it began.
 
     Raises:
         RunError: when the folder is no run, is damaged, or another process works in it.
@@ -162,9 +162,8 @@ def resume(
         raise RunError(f"{output} is a single training; go on with it by: kgtuner train … --output {output}")
     settings = _with_own_space(folder, TuneSettings.from_mapping(run.get("settings", {})))
     _check(settings)
-    if (folder.path / "results.json").exists() and folder.read("results.json").get(
-        "stopped_by"
-    ) != "interrupted":
+    results = folder.read("results.json") if (folder.path / "results.json").exists() else None
+    if results and results.get("stopped_by") != "interrupted" and results.get("test_failed") is None:
         return load_tuned(folder)
     folder.lock()
     try:

@@ -367,7 +367,9 @@ def _first_line(text: str) -> str:
 
 
 def _kept(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in attributes.items() if name not in (INTERRUPTED, REASON)}
+    """What a trial that is made again was given, without what came of it."""
+    came = (INTERRUPTED, REASON, RESULT, "message")
+    return {name: value for name, value in attributes.items() if name not in came}
 
 
 def _write_ahead(connection: Any, record: Any) -> None:

@@ -10,9 +10,10 @@ from types import FrameType
 from typing import Any
 
 import torch
+from optuna.trial import FrozenTrial
 
 from kgtuner import kernels
-from kgtuner.errors import RunError
+from kgtuner.errors import RunError, TrialFailed
 from kgtuner.evaluation.evaluator import Evaluation
 from kgtuner.evaluation.metrics import METRICS
 from kgtuner.execution.executor import Executor
@@ -102,17 +103,19 @@ def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneRe
             f"no trial has finished in {run.folder.path}; see {run.folder.log}, or give a larger budget"
         )
     run.publish_best(chosen)  # first: whatever happens on test, what was found can be used
-    test = default_test = None
+    test = default_test = test_failed = None
     if evaluate_test and best is not None:
         began = run.elapsed
-        test = run.evaluate(best, "test")
+        test, test_failed = _tested(run, best, "The best")
         took = run.elapsed - began
-        if default is not None and default.number == best.number:
+        if test is None:
+            pass  # nor would the default be
+        elif default is not None and default.number == best.number:
             default_test = test
         elif default is not None and run.budget_seconds is not None and took > max(5.0, run.remaining or 0.0):
             run.note(f"The default is not evaluated on test, which takes {took:.0f} s: the budget is spent.")
         elif default is not None:
-            default_test = run.evaluate(default, "test")
+            default_test, _ = _tested(run, default, "The default")
     table = trial_table(run.store)
     run.folder.write_text("trials.csv", table.to_csv(index=False))
     result = TuneResult(
@@ -128,10 +131,21 @@ def _conclude(run: TuningRun, stopped_by: str, *, evaluate_test: bool) -> TuneRe
         stopped_by=stopped_by,
         metric=run.settings.metric,
         peak_rss_mb=run.peak_rss_mb,
+        test_failed=test_failed,
     )
     run.folder.write("results.json", {"format": FORMAT, **result.summary()})
     run.save_state(force=True)
     return result
+
+
+def _tested(run: TuningRun, trial: FrozenTrial, what: str) -> tuple[dict[str, Any] | None, str | None]:
+    """The metrics of a trial on test, or why there are none: a run ends with what it has found all the same."""
+    try:
+        return run.evaluate(trial, "test"), None
+    except TrialFailed as error:
+        why = f"{error.reason}: {error}"
+        run.note(f"{what} could not be ranked on test ({why}); resume the run to try it again.")
+        return None, why
 
 
 @contextmanager
