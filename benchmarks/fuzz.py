@@ -4,9 +4,13 @@
     python benchmarks/fuzz.py                       # goes on with what benchmarks/results/fuzz.json counts
     python benchmarks/fuzz.py --quick               # some hundred inputs each, nothing is kept
 
-Readers: triples (TSV, CSV), YAML configurations and spaces, run.json, checkpoints, saved graphs. Atheris (libFuzzer)
-changes inputs and keeps those that reach new branches of ours. Each reader has a process of its own; an input that
-makes it raise anything else than our errors is kept.
+Readers: triples (TSV, CSV), YAML configurations and spaces, run.json, checkpoints, saved graphs, tensor files of OGB.
+Atheris (libFuzzer) changes inputs and keeps those that reach new branches of ours. Each reader has a process of its
+own; an input that makes it raise anything else than our errors is kept.
+
+An input of a reader of triples is not the whole file: it replaces lines in the middle of one with 300 triples, so that
+what is left can be split and what comes after reading is reached too: as bytes, or as names of which each three are a
+triple. In a tensor file it is either the whole file or the structure in a valid one.
 """
 
 from __future__ import annotations
@@ -18,11 +22,15 @@ import os
 import subprocess
 import sys
 import tempfile
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+
+LINES = 300
+"""Triples in the files of text that inputs are put into."""
 
 SECONDS = 5  # an input that takes longer counts as a hang
 LONGEST = 1 << 16
@@ -37,11 +45,13 @@ def readers(place: Path) -> dict[str, tuple[Callable[[bytes], None], list[bytes]
         from kgtuner.config import TrialConfig
         from kgtuner.defaults import default_config
         from kgtuner.experiment import check, prepare
+        from kgtuner.graph.ogb.tensor_files import read_tensor_file
         from kgtuner.space.loading import load_space
         from kgtuner.training.checkpoint import load_checkpoint, save_checkpoint
         from kgtuner.tuning.run_folder import RunFolder
         from kgtuner.tuning.settings import TuneSettings
     import numpy as np
+    import torch
 
     logging.disable(logging.CRITICAL)
     entity = np.arange(24)
@@ -60,8 +70,26 @@ def readers(place: Path) -> dict[str, tuple[Callable[[bytes], None], list[bytes]
         path.write_bytes(data)
         return path
 
-    def triples(name: str) -> Callable[[bytes], None]:
-        return lambda data: kt.KnowledgeGraph.from_path(file(name, data)) and None  # type: ignore[func-returns-value]
+    def triples(name: str, between: str) -> Callable[[bytes], None]:
+        lines = [
+            f"e{i % 37}{between}r{i % 3}{between}e{(i * 7 + i // 37) % 37}\n".encode() for i in range(LINES)
+        ]
+        before, after = b"".join(lines[: LINES // 2]), b"".join(lines[LINES // 2 :])
+        kt.KnowledgeGraph.from_path(file(name, before + after))  # without an input it is read
+
+        def read(data: bytes) -> None:
+            how = data[:1] or b"!"
+            if how == b"!":  # the input is all that there is
+                content = data[1:]
+            elif how[0] % 4:  # its words are names, three a line
+                words = [word.decode("utf-8", "ignore") for word in data[1:].split(b"|")]
+                rows = zip(words[::3], words[1::3], words[2::3], strict=False)
+                content = before + "".join(between.join(row) + "\n" for row in rows).encode() + after
+            else:
+                content = before + data[1:] + after
+            kt.KnowledgeGraph.from_path(file(name, content))
+
+        return read
 
     def configuration(data: bytes) -> None:
         check(TrialConfig.load(file("config.yaml", data)))
@@ -85,19 +113,58 @@ def readers(place: Path) -> dict[str, tuple[Callable[[bytes], None], list[bytes]
         file("graph/train.npy", data[split + 2 :] if split >= 0 else data)
         kt.KnowledgeGraph.load(place / "graph")
 
+    tensors = {
+        "head": torch.arange(6).view(2, 3).T,
+        "name": ["a", "b"],
+        "count": np.int64(3),
+        "a": np.arange(4),
+    }
+    torch.save(tensors, place / "zip.pt")
+    torch.save(tensors, place / "legacy.pt", _use_new_zipfile_serialization=False)
+    with zipfile.ZipFile(place / "zip.pt") as archive:
+        members = {info.filename: archive.read(info) for info in archive.infolist()}
+    structure = next(name for name in members if name.endswith("data.pkl"))
+
+    def tensor_file(data: bytes) -> None:
+        if data.startswith((b"PK", b"\x80\x02\x8a")):
+            read_tensor_file(file("some.pt", data))
+            return
+        with zipfile.ZipFile(place / "some.pt", "w") as archive:
+            for name, content in members.items():
+                archive.writestr(name, data if name == structure else content)
+        read_tensor_file(place / "some.pt")
+
     asked = {"models": ["complex"], "budget": {"trials": 4}}
     settings = json.dumps({"format": 2, "kind": "tune", "settings": asked, "storage": None}).encode()
     return {
         "tsv": (
-            triples("triples.tsv"),
-            [b"a\tr\tb\nb\tr\tc\n", b"\xef\xbb\xbfa\tr\tb\r\n", b'"a","r","b"\n'],
+            triples("triples.tsv", "\t"),
+            [
+                b"#a|r|b|b|r|a|e1|r1|e2",
+                b"@a\tr\tb\nb\tr\tc\n",
+                b"!head\trelation\ttail\na\tr\tb\n",
+                b"!\xef\xbb\xbfa\tr\tb\r\n",
+                b'@"a","r","b"\n',
+            ],
         ),
-        "csv": (triples("triples.csv"), [b"head,relation,tail\na,r,b\nb,r,a\n", b'"a""x",r,"b\nc"\n']),
+        "csv": (
+            triples("triples.csv", ","),
+            [
+                b"#a|r|b|b|r|a|e1|r1|e2",
+                b"!head,relation,tail\na,r,b\nb,r,a\n",
+                b"@a,r,b\n",
+                b'@"a""x",r,"b\nc"\n',
+            ],
+        ),
         "yaml configuration": (configuration, [config.to_yaml().encode(), b"a: &a [*a]\n"]),
         "yaml space": (space, [b"base: reduced\nparameters: {model.dimension: 16}\n"]),
         "run folder": (run_folder, [settings]),
         "checkpoint": (checkpoint, [whole.read_bytes()]),
         "saved graph": (saved_graph, [header + b"\xff\xff" + array]),
+        "ogb tensor file": (
+            tensor_file,
+            [members[structure], (place / "zip.pt").read_bytes(), (place / "legacy.pt").read_bytes()],
+        ),
     }
 
 
@@ -138,7 +205,9 @@ def fuzz(name: str, runs: int, told: Path) -> None:
     atheris.Fuzz()
 
 
-NAMES = ("tsv", "csv", "yaml configuration", "yaml space", "run folder", "checkpoint", "saved graph")
+NAMES = (
+    "tsv", "csv", "yaml configuration", "yaml space", "run folder", "checkpoint", "saved graph", "ogb tensor file",
+)  # fmt: skip
 
 
 def main() -> None:

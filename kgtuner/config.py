@@ -214,7 +214,7 @@ def parse_yaml(text: str, origin: str) -> dict[str, Any]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" line {mark.line + 1}" if mark is not None else ""
-        problem = getattr(error, "problem", None) or str(error)
+        problem = " ".join((getattr(error, "problem", None) or str(error)).split())
         raise ConfigError(f"{origin}{where}: not valid YAML: {problem}") from None
     except ValueError as error:  # a date such as 2020-13-45, or a number of 5,000 digits
         raise ConfigError(f"{origin}: a value cannot be read: {error}") from None

@@ -73,10 +73,13 @@ def read_trials(path: Path) -> pd.DataFrame:
         frame = (
             pd.read_parquet(file)
             if file.suffix == ".parquet"
-            else pd.read_csv(file, low_memory=False, keep_default_na=False, na_values=[""])
+            else pd.read_csv(
+                file, compression=None, low_memory=False, keep_default_na=False, na_values=[""]
+            )  # nothing is unpacked, whatever the name says
         )
     except (ValueError, OSError) as error:
-        raise DataError(f"{file} cannot be read as a table of trials: {error}") from None
+        said = " ".join(str(error).split())
+        raise DataError(f"{file} cannot be read as a table of trials: {said}") from None
     for column in ("value", "model.name"):
         if column not in frame:
             raise DataError(f"{file} has no column {column!r}; a table of trials has one row per training")

@@ -35,7 +35,7 @@ from kgtuner.tuning.events import Observer
 from kgtuner.tuning.loading import load_tuned
 from kgtuner.tuning.problems import problems
 from kgtuner.tuning.result import TuneResult
-from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
+from kgtuner.tuning.run_folder import FORMAT, RunFolder, default_place, environment
 from kgtuner.tuning.sampler_names import sampler_of
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.types import Clock
@@ -136,7 +136,7 @@ def tune(
         empty = "valid" if len(graph.valid) == 0 else "test"
         raise ConfigError(f"{graph.name} has an empty {empty} split; give one file or frame to have it split")
     place = None if storage is None else _elsewhere(storage)
-    folder = RunFolder(output if output is not None else Path("runs") / f"{graph.name}-{'-'.join(models)}")
+    folder = RunFolder(output if output is not None else default_place(graph.name, models))
     _require_no_run(folder)
     folder.create()
     folder.lock()
@@ -168,8 +168,8 @@ def resume(
 ) -> TuneResult:
     """Go on with a run that was interrupted, killed or lost its power: same budget, same history.
 
-    A run that ended is returned as it is. `observer` and `executor` are as for `tune`; without an executor it goes on
-    with one like that with which it began.
+    A run that ended is returned as it is, unless its best could not be ranked on test, which is tried again.
+    `observer` and `executor` are as for `tune`; without an executor it goes on with one like that with which it began.
 
     Raises:
         RunError: when the folder is no run, is damaged, or another process works in it.
@@ -180,9 +180,8 @@ def resume(
         raise RunError(f"{output} is a single training; go on with it by: kgtuner train … --output {output}")
     settings = _with_own_space(folder, TuneSettings.from_mapping(run.get("settings", {})))
     _check(settings)
-    if (folder.path / "results.json").exists() and folder.read("results.json").get(
-        "stopped_by"
-    ) != "interrupted":
+    results = folder.read("results.json") if (folder.path / "results.json").exists() else None
+    if results and results.get("stopped_by") != "interrupted" and results.get("test_failed") is None:
         return load_tuned(folder)
     folder.lock()
     began = clock()

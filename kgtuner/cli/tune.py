@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 from kgtuner.cli.arguments import command, folder_name, given, graph_name, share, whole
 from kgtuner.cli.executors import add_executor, executor_of
 from kgtuner.cli.outcome import INTERRUPTED, Outcome, hint_when_interrupted
-from kgtuner.errors import ConfigError, RunError
+from kgtuner.errors import ConfigError, RunError, TrialFailed
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -180,7 +180,9 @@ def _outcome(result: TuneResult, graph: str | None) -> Outcome:
 
     files = {what.replace(" ", "_"): path for what, path in places(result.output).items()}
     mapping = {**result.to_mapping(), "files": files}
-    return Outcome(mapping, show, INTERRUPTED if result.stopped_by == "interrupted" else 0)
+    if result.stopped_by == "interrupted":
+        return Outcome(mapping, show, INTERRUPTED)
+    return Outcome(mapping, show, 0 if result.test_failed is None else TrialFailed.exit_code)
 
 
 def _all(display: Observer, trackers: list[Observer]) -> Observer | list[Observer]:

@@ -41,6 +41,12 @@ T = TypeVar("T")
 RESULT = "result"  # what the training reported
 REASON = "reason"  # why there is no value
 
+KINDS: dict[str, tuple[type, ...]] = {
+    "config": (dict,), "valid": (dict,), "curve": (list,), "stopped_by": (str,), "best": (int, float),
+    "seconds": (int, float), "preparation_seconds": (int, float), "steps": (int,), "peak_rss_mb": (int, float),
+}  # fmt: skip
+"""What stands in a result, where it does."""
+
 optuna.logging.set_verbosity(optuna.logging.WARNING)
 
 
@@ -76,6 +82,7 @@ class TrialStore:
         self.place = str(place)
         self._prefix = f"{run}/" if run else ""
         self._held: Connection | None = None
+        self._seen: set[int] = set()  # the studies that were looked through
         with storage_errors(self.place):
             if isinstance(place, Path):
                 url = f"sqlite:///{place}"
@@ -115,13 +122,15 @@ class TrialStore:
     def study(self, name: str, sampler: optuna.samplers.BaseSampler) -> Study:
         """The study of a stage, made when it does not exist; larger values are better."""
         with storage_errors(self.place):
-            return optuna.create_study(
+            study = optuna.create_study(
                 storage=self._trials,
                 study_name=self._prefix + name,
                 sampler=sampler,
                 direction="maximize",
                 load_if_exists=True,
             )
+            self._require_sound(study._study_id)
+            return study
 
     def trials(self, name: str) -> list[FrozenTrial]:
         """All trials of a stage in order, not to be changed; none when the stage has not begun."""
@@ -130,7 +139,26 @@ class TrialStore:
                 study = self._trials.get_study_id_from_name(self._prefix + name)
             except KeyError:
                 return []
+            self._require_sound(study)
             return self._trials.get_all_trials(study, deepcopy=False)
+
+    def _require_sound(self, study: int) -> None:
+        """See that what a database has of a study, which may come from elsewhere, can be from a run.
+
+        Raises:
+            RunError: when it cannot.
+        """
+        if study in self._seen:
+            return
+        try:
+            for trial in self._trials.get_all_trials(study, deepcopy=False):
+                _require_plain_result(trial)
+        except (ValueError, TypeError, LookupError, AttributeError, AssertionError, RecursionError) as error:
+            said = _first_line(str(error))
+            raise RunError(
+                f"{self.place} is damaged ({type(error).__name__}: {said}); restore it or start a new run"
+            ) from None
+        self._seen.add(study)
 
     def flush(self) -> None:
         """Bring what running trials were given to disk; beginnings and ends of trials are there already.
@@ -304,6 +332,17 @@ def value_of(trial: FrozenTrial) -> float | None:
     return None
 
 
+def _require_plain_result(trial: FrozenTrial) -> None:
+    result = trial.user_attrs.get(RESULT, {})
+    if not isinstance(result, dict):
+        raise TypeError(f"the result of trial {trial.number} is no mapping")
+    if not all(isinstance(value, int | float) for value in trial.values or ()):
+        raise TypeError(f"the value of trial {trial.number} is no number")
+    for name, kinds in KINDS.items():
+        if not isinstance(result.get(name, kinds[0]()), kinds):
+            raise TypeError(f"{name} of trial {trial.number} is {result[name]!r:.40}")
+
+
 @contextmanager
 def storage_errors(place: Path | str) -> Iterator[None]:
     """Turn database errors into one sentence."""
@@ -328,7 +367,9 @@ def _first_line(text: str) -> str:
 
 
 def _kept(attributes: Mapping[str, Any]) -> dict[str, Any]:
-    return {name: value for name, value in attributes.items() if name not in (INTERRUPTED, REASON)}
+    """What a trial that is made again was given, without what came of it."""
+    came = (INTERRUPTED, REASON, RESULT, "message")
+    return {name: value for name, value in attributes.items() if name not in came}
 
 
 def _write_ahead(connection: Any, record: Any) -> None:

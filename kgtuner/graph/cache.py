@@ -125,7 +125,7 @@ def _given(folder: Path, split: str, digest: str) -> GivenNegatives:
 def _read_header(folder: Path) -> dict[str, Any]:
     try:
         header = json.loads((folder / HEADER).read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise DataError(
             f"no saved graph in {folder}: expected a {HEADER} written by KnowledgeGraph.save"
         ) from error

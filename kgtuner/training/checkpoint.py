@@ -66,7 +66,7 @@ def load_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> N
         with safe_open(path, framework="pt") as file:
             state = json.loads((file.metadata() or {}).get("kgtuner", "null"))
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (OSError, SafetensorError, ValueError) as error:
+    except (OSError, SafetensorError, ValueError, RecursionError) as error:
         raise RunError(
             f"{path} is not a readable checkpoint ({error}); delete it to start this training anew"
         ) from None
@@ -133,7 +133,7 @@ def trained_seconds(path: Path | None) -> float:
         with safe_open(path, framework="pt") as file:
             state = json.loads((file.metadata() or {}).get("kgtuner", "null"))
         return float(state["progress"]["seconds"])
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError):
+    except (OSError, SafetensorError, ValueError, TypeError, KeyError, RecursionError):
         return 0.0
 
 

@@ -18,18 +18,29 @@ UNITS = {"": 1, "K": 10**3, "M": 10**6, "G": 10**9, "T": 10**12}
 CGROUP = Path("/sys/fs/cgroup")
 
 
-def available_bytes(environment: Mapping[str, str] = os.environ, cgroup: Path = CGROUP) -> float:
+def available_bytes(
+    environment: Mapping[str, str] = os.environ,
+    cgroup: Path = CGROUP,
+    *,
+    yet_to_take: float = 0.0,
+    planned: float = 0.0,
+) -> float:
     """The least of what is free on the machine, below the limit of the container, and below `KGTUNER_MEMORY`.
+
+    Args:
+        yet_to_take: bytes that trainings under way will take and have not yet; negative for bytes that they hold and
+            that count as free.
+        planned: bytes of all trainings under way, which are a part of what `KGTUNER_MEMORY` allows.
 
     Raises:
         ConfigError: when `KGTUNER_MEMORY` is no size.
     """
-    rooms = [float(psutil.virtual_memory().available)]
+    rooms = [float(psutil.virtual_memory().available) - yet_to_take]
     own = container_room(cgroup)
     if own is not None:
-        rooms.append(own)
+        rooms.append(own - yet_to_take)
     if given := environment.get(LIMIT):
-        rooms.append(size_in_bytes(given))
+        rooms.append(size_in_bytes(given) - planned)
     return max(0.0, min(rooms))
 
 

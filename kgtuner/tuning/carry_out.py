@@ -13,7 +13,7 @@ import torch
 from optuna.trial import FrozenTrial
 
 from kgtuner import kernels
-from kgtuner.errors import RunError
+from kgtuner.errors import RunError, TrialFailed
 from kgtuner.evaluation.evaluator import Evaluation, Sample
 from kgtuner.evaluation.metrics import METRICS
 from kgtuner.execution.executor import Executor
@@ -113,9 +113,9 @@ def _conclude(run: TuningRun, graph: KnowledgeGraph, stopped_by: str, *, evaluat
             f"no trial has finished in {run.folder.path}; see {run.folder.log}, or give a larger budget"
         )
     run.publish_best(chosen)  # first: whatever happens on test, what was found can be used
-    test = default_test = None
+    test = default_test = test_failed = None
     if evaluate_test and best is not None:
-        test, default_test = _ranked_on_test(run, graph, best, default)
+        test, default_test, test_failed = _ranked_on_test(run, graph, best, default)
     table = trial_table(run.store, run.settings.subgraph_ratio)
     run.folder.write_text("trials.csv", table.to_csv(index=False))
     result = TuneResult(
@@ -131,6 +131,7 @@ def _conclude(run: TuningRun, graph: KnowledgeGraph, stopped_by: str, *, evaluat
         stopped_by=stopped_by,
         metric=run.settings.metric,
         peak_rss_mb=run.peak_rss_mb,
+        test_failed=test_failed,
     )
     run.folder.write("results.json", {"format": FORMAT, **result.summary()})
     run.save_state(force=True)
@@ -139,8 +140,12 @@ def _conclude(run: TuningRun, graph: KnowledgeGraph, stopped_by: str, *, evaluat
 
 def _ranked_on_test(
     run: TuningRun, graph: KnowledgeGraph, best: FrozenTrial, default: FrozenTrial | None
-) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """The metrics of the best and of the default on test, or on one sample of it for both where time is short."""
+) -> tuple[dict[str, Any] | None, dict[str, Any] | None, str | None]:
+    """The metrics of the best and of the default on test, or on one sample of it for both where time is short.
+
+    Returns:
+        Both, and why there are none of the best.
+    """
     same = default is not None and default.number == best.number
     models = 1 if default is None or same else MODELS
     size = None
@@ -149,19 +154,33 @@ def _ranked_on_test(
         rankings = [Ranking.judged_by(t.user_attrs[RESULT], len(graph.test)) for t in each]
         size = sample_size(max(rankings, key=Ranking.seconds), run.remaining, models)
     began = run.elapsed
-    test = run.evaluate(best, "test", size)
+    test, failed = _tested(run, best, "The best", size)
     took = run.elapsed - began
+    if test is None:
+        return None, None, failed  # nor would the default be ranked
     if "sample" in test:
         run.note(
             f"All test triples do not fit into the budget: {Sample(**test['sample'])}. "
             f"All of them: kgtuner evaluate {run.folder.path} --split test"
         )
     if default is None or same:
-        return test, test if same else None
+        return test, test if same else None, None
     if run.remaining is not None and took > max(ALWAYS_SECONDS, run.remaining):
         run.note(f"The default is not evaluated on test, which takes {took:.0f} s: the budget is spent.")
-        return test, None
-    return test, run.evaluate(default, "test", size)
+        return test, None, None
+    return test, _tested(run, default, "The default", size)[0], None
+
+
+def _tested(
+    run: TuningRun, trial: FrozenTrial, what: str, size: int | None
+) -> tuple[dict[str, Any] | None, str | None]:
+    """The metrics of a trial on test, or why there are none: a run ends with what it has found all the same."""
+    try:
+        return run.evaluate(trial, "test", size), None
+    except TrialFailed as error:
+        why = f"{error.reason}: {error}"
+        run.note(f"{what} could not be ranked on test ({why}); resume the run to try it again.")
+        return None, why
 
 
 @contextmanager

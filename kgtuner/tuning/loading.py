@@ -59,6 +59,7 @@ def load_tuned(folder: RunFolder) -> TuneResult:
             stopped_by=results["stopped_by"],
             metric=settings.metric,
             peak_rss_mb=results["peak_rss_mb"],
+            test_failed=results.get("test_failed"),  # which older runs have not
         )
     except (KeyError, TypeError) as error:
         raise RunError(

@@ -42,12 +42,16 @@ class Measured:
     steps_to_best: int
 
 
-def free_memory(device: str) -> float:
-    """Free bytes of the device a training would run on. The CUDA branch has not been measured."""
+def free_memory(device: str, *, yet_to_take: float = 0.0, planned: float = 0.0) -> float:
+    """Free bytes of the device a training would run on. The CUDA branch has not been measured.
+
+    Args:
+        yet_to_take, planned: of trainings under way there, see `available_bytes`.
+    """
     if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()):
         free, _ = torch.cuda.mem_get_info(None if device in ("auto", "cuda") else device)
-        return float(free)
-    return available_bytes()
+        return max(0.0, float(free) - yet_to_take)
+    return available_bytes(yet_to_take=yet_to_take, planned=planned)
 
 
 def raised(

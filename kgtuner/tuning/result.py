@@ -46,6 +46,7 @@ class TuneResult:
         seconds: budget used.
         stopped_by: "budget", "trials" or "interrupted".
         peak_rss_mb: largest memory of the worker.
+        test_failed: why the best could not be ranked on test; resuming the run tries it again.
     """
 
     output: Path
@@ -60,6 +61,7 @@ class TuneResult:
     stopped_by: str
     metric: str
     peak_rss_mb: float
+    test_failed: str | None = None
 
     def load_model(self) -> LinkPredictor:
         """The best model, ready to predict.
@@ -187,6 +189,7 @@ class TuneResult:
             "seconds": self.seconds,
             "stopped_by": self.stopped_by,
             "peak_rss_mb": self.peak_rss_mb,
+            "test_failed": self.test_failed,
         }
 
 

@@ -24,8 +24,9 @@ import fcntl
 import json
 import os
 import platform
+import re
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
@@ -46,6 +47,9 @@ BEGINNING = {"graph", "models", "lock", "space.yaml", "best.yaml", "run.json"}
 
 WORKPLACE = ".graph."
 """How the names of folders begin in which a graph is written before it takes its place."""
+
+LONGEST_NAME = 150
+"""Bytes of a graph's name that become part of a folder's; file systems take 255."""
 
 LIBRARIES = ("torch", "numpy", "scikit-learn", "optuna")
 
@@ -218,6 +222,12 @@ class RunFolder:
         if not isinstance(value, dict) or value.get("format", FORMAT) not in READABLE:
             raise RunError(f"{target} was written by another version of KGTuner; start a new run")
         return value
+
+
+def default_place(graph: str, models: Sequence[str]) -> Path:
+    """runs/<graph>-<model>, whatever the graph is called: what could lead out of runs/ becomes an underscore."""
+    name = re.sub(r"^\.+|[\x00-\x1f\x7f/\\]", "_", graph).encode("utf-8", "replace")[:LONGEST_NAME]
+    return Path("runs") / f"{name.decode('utf-8', 'ignore')}-{'-'.join(models)}"
 
 
 def environment() -> dict[str, Any]:

@@ -6,7 +6,8 @@ import datetime
 import math
 import shutil
 import time
-from collections.abc import Callable, Collection, Sequence
+from collections import Counter
+from collections.abc import Callable, Collection, Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -339,17 +340,41 @@ class TuningRun:
         return files | {self.model_path(u.number) for u in self.under_way}
 
     def free_memory(self) -> float:
-        """Bytes that another training may take: what is free, without what those that start have yet to take."""
+        """Bytes that another training may take: what is free, without what those that start have yet to take.
+
+        Of several devices the one with least among those that have a slot free.
+        """
         if not self.executor.here:
             return math.inf
-        promised = sum(estimated_bytes(u.config, u.plan.size) for u in self.under_way if not u.validated)
-        return free_memory(self.settings.device) - promised
+        devices = self._devices()
+        free = [device for device, slots in devices.items() if len(self._running_on(device)) < slots]
+        return min(
+            free_memory(
+                device,
+                yet_to_take=_planned(u for u in self._running_on(device) if not u.validated),
+                planned=_planned(self._running_on(device)),
+            )
+            for device in free or devices
+        )
 
     def memory_share(self) -> float:
-        """Bytes that one training may be planned to take when all slots are in use."""
+        """Bytes that one training may be planned to take when all slots are in use, by those that run now too."""
         if not self.executor.here:
             return free_memory(self.settings.device)
-        return free_memory(self.settings.device) / self.executor.slots
+        return min(
+            free_memory(device, yet_to_take=-_planned(u for u in self._running_on(device) if u.validated))
+            / slots
+            for device, slots in self._devices().items()
+        )
+
+    def _devices(self) -> Counter[str]:
+        """What trainings run on, and how many slots each has."""
+        devices = getattr(self.executor, "devices", ()) or (self.settings.device,)
+        return Counter(devices[number % len(devices)] for number in range(self.executor.slots))
+
+    def _running_on(self, device: str) -> list[UnderWay]:
+        only = len(self._devices()) == 1
+        return [u for u in self.under_way if only or getattr(u.job.task, "device", None) == device]
 
     def _last_moment(self, plan: StagePlan) -> float | None:
         """Seconds of the budget used when trainings of a stage are stopped by force; None without a clock."""
@@ -414,6 +439,11 @@ class TuningRun:
         if model.exists():
             with replacing(self.folder.best_model) as partial:
                 shutil.copyfile(model, partial)
+
+
+def _planned(trials: Iterable[UnderWay]) -> float:
+    """Bytes that trainings take as far as they are estimated."""
+    return sum(estimated_bytes(u.config, u.plan.size) for u in trials)
 
 
 def found_config(trial: FrozenTrial) -> TrialConfig:

@@ -5,7 +5,7 @@ Source: `LinkPropPredDataset` of ogb 1.3.6 (read_graph_raw.py and linkproppred/d
 
 from __future__ import annotations
 
-import zlib
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from kgtuner.errors import DataError
-from kgtuner.files import reason
 from kgtuner.graph.ogb.tensor_files import read_tensor_file
+from kgtuner.graph.text_blocks import blocks
 from kgtuner.types import SPLITS, IntArray, Split
 
 SPLIT_DICT = "split_dict.pt"
@@ -187,13 +187,29 @@ def _processed(folder: Path) -> Mapping[str, Any]:
 def _csv(path: Path, *, header: int | None, rows: int) -> Any:
     import pandas as pd
 
+    file = io.BufferedReader(_Unpacked(path))
     try:
         return pd.read_csv(
-            path, header=header, nrows=rows, dtype=str, keep_default_na=False, encoding="utf-8"
+            file, header=header, nrows=rows, dtype=str, keep_default_na=False, encoding="utf-8"
         )
-    except (OSError, EOFError, ValueError, zlib.error) as error:
-        said = reason(error) if isinstance(error, OSError) else str(error)
-        raise DataError(f"cannot read {path}: {said}") from None
+    except ValueError as error:
+        raise DataError(f"cannot read {path}: {' '.join(str(error).split())}") from None
+
+
+class _Unpacked(io.RawIOBase):
+    """The bytes of a text file, unpacked within the limits of `text_blocks`."""
+
+    def __init__(self, path: Path) -> None:
+        self._blocks, self._rest = blocks(path, whole=True), b""
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        self._rest = self._rest or next(self._blocks, b"")
+        size = min(len(buffer), len(self._rest))
+        buffer[:size], self._rest = self._rest[:size], self._rest[size:]
+        return size
 
 
 def _numbers(column: Any, path: Path) -> IntArray:

@@ -9,16 +9,19 @@ unpickler would write it over fields that were checked before.
 
 from __future__ import annotations
 
+import io
 import math
 import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from mmap import mmap
 from typing import IO, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from kgtuner.errors import DataError
+from kgtuner.graph.ogb.pickle_length import end_of_pickle
 
 PLAIN_DTYPES = frozenset(
     f"{kind}{size}" for kind, sizes in {"i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "b": (1,)}.items()
@@ -212,18 +215,21 @@ class PlainUnpickler(pickle.Unpickler):
         return self.storages.setdefault(key, StorageRecord(key, kind.code, count))
 
 
-def load(file: IO[bytes], what: str) -> tuple[Any, dict[str, StorageRecord]]:
-    """One pickle's content with records in it, see `plain`, and the memory that its tensors refer to.
+def load(content: bytes | mmap, what: str, start: int = 0) -> tuple[Any, dict[str, StorageRecord], int]:
+    """One pickle's content with records in it, see `plain`, the memory that its tensors refer to, and where it ends.
 
     Raises:
         NotPlain: if there is anything else in it than arrays, texts, numbers and containers of them.
         DataError: if it is no whole pickle.
     """
-    unpickler = PlainUnpickler(file)
     try:
-        return unpickler.load(), unpickler.storages
+        end = end_of_pickle(content, start)
+        unpickler = PlainUnpickler(io.BytesIO(content[start:end]))
+        return unpickler.load(), unpickler.storages, end
     except NotPlain as error:
         raise NotPlain(f"{what} is refused: {error}") from None
+    except DataError as error:
+        raise DataError(f"{what} is damaged: {error}") from None
     except (*DAMAGE, MemoryError, RecursionError) as error:
         raise DataError(f"{what} is damaged: {str(error) or type(error).__name__}") from None
 
@@ -235,25 +241,44 @@ def plain(value: Any, memory: Mapping[str, npt.NDArray[Any]], what: str) -> Any:
         memory: (n,) numbers of each storage, by key.
 
     Raises:
-        NotPlain: for anything else.
+        NotPlain: for anything else, and for a container that holds itself.
     """
+    try:
+        return _plain(value, memory, what, {})
+    except RecursionError:
+        raise NotPlain(f"{what} is refused: its containers are nested without end") from None
+
+
+def _plain(value: Any, memory: Mapping[str, npt.NDArray[Any]], what: str, made: dict[int, Any]) -> Any:
+    """As `plain`. A container that occurs twice is made once (`made`, by its id): a few could else become billions."""
     if value is None or isinstance(value, bool | int | float | str):
         return value
     if isinstance(value, ArrayRecord) and value.values is not None:
         return value.values
     if isinstance(value, TensorRecord):
         return _view(value, memory, what)
+    if not isinstance(value, dict | list | tuple):
+        raise NotPlain(f"{what} is refused: expected arrays, texts and numbers, got {type(value).__name__}")
+    if id(value) not in made:
+        made[id(value)] = _container(value, memory, what, made)
+    return made[id(value)]
+
+
+def _container(
+    value: dict[Any, Any] | list[Any] | tuple[Any, ...],
+    memory: Mapping[str, npt.NDArray[Any]],
+    what: str,
+    made: dict[int, Any],
+) -> Any:
     if isinstance(value, dict):
         if not all(
             isinstance(part, str | int) for k in value for part in (k if isinstance(k, tuple) else (k,))
         ):
             raise NotPlain(f"{what} is refused: a dict has a key that is neither text nor number")
-        return {key: plain(part, memory, what) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        if all(type(part) is str for part in value):  # millions of them, in ogbl-biokg
-            return value
-        return type(value)(plain(part, memory, what) for part in value)
-    raise NotPlain(f"{what} is refused: expected arrays, texts and numbers, got {type(value).__name__}")
+        return {key: _plain(part, memory, what, made) for key, part in value.items()}
+    if all(type(part) is str for part in value):  # millions of them, in ogbl-biokg
+        return value
+    return type(value)(_plain(part, memory, what, made) for part in value)
 
 
 def as_array(content: object, dtype: np.dtype[Any], shape: object, order: str) -> npt.NDArray[Any]:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sys
 import zipfile
 from collections.abc import Mapping
+from mmap import ACCESS_READ, mmap
 from pathlib import Path
 from typing import IO, Any
 
@@ -58,8 +59,7 @@ def _read_zip(file: IO[bytes], path: Path) -> Any:
                 raise DataError(f"{path} is not a file of torch: {info.filename} is compressed")
         if "byteorder" in inside and archive.read(inside["byteorder"]) != b"little":
             raise DataError(f"{path} was written on a big-endian machine, which is not supported")
-        with archive.open(inside["data.pkl"]) as structure:
-            value, storages = load(structure, str(path))
+        value, storages, _ = load(archive.read(inside["data.pkl"]), str(path))
         memory: dict[str, npt.NDArray[Any]] = {}
         for key, record in storages.items():
             if f"data/{key}" not in inside:
@@ -71,11 +71,17 @@ def _read_zip(file: IO[bytes], path: Path) -> Any:
 
 def _read_legacy(file: IO[bytes], path: Path) -> Any:
     size = path.stat().st_size
-    if load(file, str(path))[0] != MAGIC or load(file, str(path))[0] != VERSION:
-        raise DataError(f"{path} is not a file of torch")
-    load(file, str(path))  # byte order and sizes of the machine
-    value, storages = load(file, str(path))
-    keys, _ = load(file, str(path))
+    if not size:
+        raise DataError(f"{path} is empty")
+    with mmap(file.fileno(), 0, access=ACCESS_READ) as content:
+        magic, _, end = load(content, str(path))
+        version, _, end = load(content, str(path), end) if magic == MAGIC else (None, {}, end)
+        if version != VERSION:
+            raise DataError(f"{path} is not a file of torch")
+        _, _, end = load(content, str(path), end)  # byte order and sizes of the machine
+        value, storages, end = load(content, str(path), end)
+        keys, _, end = load(content, str(path), end)
+    file.seek(end)
     memory: dict[str, npt.NDArray[Any]] = {}
     for key in keys if isinstance(keys, list) else ():
         record = storages.get(key) if isinstance(key, str) else None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import shlex
 from pathlib import Path
@@ -336,6 +337,15 @@ def test_a_folder_that_is_used_is_left_alone(
     assert main(["tune", "world", "--budget", "2m"]) == 4
     assert "kgtuner tune --resume runs/world-complex, or choose another --output" in capsys.readouterr().err
     assert len(calls) == 2
+
+
+def test_a_tuning_whose_best_could_not_be_ranked_on_test_shows_what_it_found_and_ends_with_5(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    untested = dataclasses.replace(tuned("runs/x"), test_failed="hung: no sign of life")
+    monkeypatch.setattr(tuning, "tune", lambda graph, **settings: untested)
+    assert main(["tune", "world", "--budget", "2m", "--json"]) == 5
+    assert told(capsys)["test_failed"] == "hung: no sign of life"
 
 
 def test_an_interrupted_tuning_prints_the_best_so_far_and_ends_with_130(

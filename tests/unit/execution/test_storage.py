@@ -14,6 +14,7 @@ from sqlalchemy.exc import OperationalError, PendingRollbackError
 from kgtuner.errors import ConfigError, RunError
 from kgtuner.execution.storage import (
     PATIENCE,
+    RESULT,
     TrialStore,
     finish,
     patiently,
@@ -184,3 +185,28 @@ def test_a_trial_begun_twice_because_an_answer_was_lost_is_seen(tmp_path: Path) 
     study.ask()
     assert [(t.number, t.state.name) for t in store.trials("full")] == [(n, "RUNNING") for n in range(3)]
     store.close()
+
+
+def test_a_result_is_on_disk_with_the_end_of_its_trial_or_not_at_all(tmp_path: Path) -> None:
+    store, sampler = TrialStore(tmp_path / "study.sqlite"), optuna.samplers.RandomSampler(seed=0)
+    study = store.study("full", sampler)
+    study.ask().suggest_float("x", 0.0, 1.0)
+    store.flush()
+    trial = optuna.trial.Trial(study, store.trials("full")[0]._trial_id)
+    trial.set_user_attr(RESULT, {"seconds": 1.0})  # and killed before it could be told
+    (kept,) = TrialStore(tmp_path / "study.sqlite").trials("full")
+    assert kept.user_attrs == {}
+    finish(study, trial, 0.5, {"seconds": 1.0})
+    (kept,) = TrialStore(tmp_path / "study.sqlite").trials("full")
+    assert (kept.value, kept.user_attrs) == (0.5, {RESULT: {"seconds": 1.0}})
+
+
+def test_a_trial_that_is_made_again_has_what_it_was_given_and_nothing_that_came_of_it(tmp_path: Path) -> None:
+    store, sampler = TrialStore(tmp_path / "study.sqlite"), optuna.samplers.RandomSampler(seed=0)
+    study = store.study("full", sampler)
+    trial = study.ask()
+    trial.suggest_float("x", 0.0, 1.0)
+    for name, value in (("planned", {"a": 1}), (RESULT, {"seconds": 1.0}), ("reason", "x"), ("message", "y")):
+        trial.set_user_attr(name, value)
+    assert requeue_interrupted(study) == 1
+    assert store.trials("full")[1].user_attrs == {"planned": {"a": 1}}

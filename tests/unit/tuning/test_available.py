@@ -24,6 +24,14 @@ def test_the_least_of_machine_container_and_user_counts(tmp_path: Path) -> None:
     assert available_bytes({}, tmp_path / "absent") == pytest.approx(free, rel=0.5)
 
 
+def test_what_runs_is_a_part_of_what_the_user_allows(tmp_path: Path) -> None:
+    room = container(tmp_path, "3000", 2000, 500)  # 1500 are free: what runs holds its 400 already
+    assert available_bytes({"KGTUNER_MEMORY": "1K"}, room, planned=400) == 600
+    assert available_bytes({"KGTUNER_MEMORY": "2K"}, room, yet_to_take=300, planned=700) == 1200
+    assert available_bytes({"KGTUNER_MEMORY": "9K"}, room, yet_to_take=-400) == 1900
+    assert available_bytes({"KGTUNER_MEMORY": "1K"}, room, planned=1100) == 0
+
+
 def test_without_a_limit_a_container_says_nothing(tmp_path: Path) -> None:
     assert container_room(container(tmp_path, "max", 1, 1)) is None
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,17 +14,20 @@ import pytest
 from kgtuner.defaults import default_config
 from kgtuner.errors import RunError
 from kgtuner.execution.executor import Job
+from kgtuner.execution.local import Local
 from kgtuner.execution.storage import RESULT, requeue_interrupted
-from kgtuner.execution.tasks import Failed, Resources
+from kgtuner.execution.tasks import Failed, Resources, TrainTask
 from kgtuner.search.samplers import SAMPLERS
 from kgtuner.space.loading import load_space
+from kgtuner.tuning import available, running
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.events import Event, TrialEnded
-from kgtuner.tuning.raising import GraphSize
+from kgtuner.tuning.raising import GraphSize, estimated_bytes
 from kgtuner.tuning.result import stage_summaries, trial_table
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import StagePlan, TuningRun
 from kgtuner.tuning.settings import TuneSettings
+from kgtuner.tuning.under_way import UnderWay
 
 SETTINGS = TuneSettings(models=("complex",), budget=Budget(trials=4))
 STATE = {
@@ -109,6 +113,58 @@ def test_a_traceback_of_the_worker_goes_to_the_log_and_not_to_the_display(
     assert isinstance(run.observer.events[-1], TrialEnded)
     assert "Traceback" not in str(run.observer.events)
     assert "Traceback (most recent call last): in line 7" in run.folder.log.read_text()
+
+
+SIZE = GraphSize(6, 1, 6)
+TAKES = estimated_bytes(default_config("complex"), SIZE)
+
+
+def under_way(run: TuningRun, device: str, *, validated: bool) -> UnderWay:
+    """A training of `TAKES` bytes that runs on a device."""
+    study = study_of(run)
+    plan = StagePlan("full", run.folder.graph, None, 4, 1, SIZE)
+    found = UnderWay.starting(plan, study, study.ask(), default_config("complex"), None, 0.0)
+    found.validated = validated
+    task = TrainTask(graph=plan.graph, config={}, seed=0, metric="mrr", device=device, threads=1)
+    found.job = Job(task, Resources())
+    return found
+
+
+def test_what_runs_is_counted_once(run: TuningRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Host:
+        available = 1e9
+
+    monkeypatch.setattr(available.psutil, "virtual_memory", Host)
+    monkeypatch.setattr(available, "container_room", lambda cgroup: None)
+    monkeypatch.delenv("KGTUNER_MEMORY", raising=False)
+    run.settings = replace(SETTINGS, device="cpu")
+    run.executor.slots = 4
+    assert run.memory_share() == 1e9 / 4
+    run.under_way = [under_way(run, "cpu", validated=validated) for validated in (True, True, False)]
+    assert (
+        run.memory_share() == (1e9 + 2 * TAKES) / 4
+    )  # of the billion that is free the third has yet to take its own
+    assert run.free_memory() == 1e9 - TAKES
+    monkeypatch.setenv("KGTUNER_MEMORY", "500M")
+    assert run.memory_share() == 5e8 / 4
+    assert run.free_memory() == 5e8 - 3 * TAKES
+
+
+def test_each_device_is_looked_at(run: TuningRun, monkeypatch: pytest.MonkeyPatch) -> None:
+    free = {"cuda:0": 8e9, "cuda:1": 4e9}
+    monkeypatch.setattr(
+        running, "free_memory", lambda device, yet_to_take=0.0, planned=0.0: free[device] - yet_to_take
+    )
+    run.executor = Local(workers=3, devices=("cuda:0", "cuda:1"))  # two slots on the first
+    assert run.memory_share() == 4e9
+    free["cuda:0"] = 7e9
+    assert run.memory_share() == 3.5e9
+    assert run.free_memory() == 4e9
+    run.under_way = [under_way(run, "cuda:1", validated=False)]
+    assert run.memory_share() == 3.5e9
+    assert run.free_memory() == 7e9  # the second is in use
+    run.under_way.append(under_way(run, "cuda:0", validated=False))
+    assert run.free_memory() == 7e9 - TAKES
 
 
 def test_a_trial_that_was_cut_off_is_no_failure(run: TuningRun) -> None:

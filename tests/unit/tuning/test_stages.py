@@ -534,7 +534,7 @@ def test_a_training_that_does_not_end_is_stopped_soon_after_the_stage_should_be_
 def test_a_training_that_would_not_fit_fails_with_its_reason_and_is_not_started(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "free_memory", lambda device: 2e8)  # bytes
+    monkeypatch.setattr(running, "free_memory", lambda device, **given: 2e8)  # bytes
     run, fake = started(worker, tmp_path, graph, FakeClock(), two_stages=False, space="full", trials=12)
     two_stage(run, graph)
     refused = [t for t in full(run) if t.value is None]

@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from kgtuner.errors import DataError
+from kgtuner.graph.ogb.pickle_length import end_of_pickle
 from kgtuner.graph.ogb.plain_pickle import NotPlain, StorageRecord, TensorRecord, plain
 from kgtuner.graph.ogb.tensor_files import read_tensor_file
 
@@ -197,3 +198,47 @@ def test_a_plain_pickle_and_a_compressed_zip_are_no_files_of_torch(tmp_path: Pat
         read_tensor_file(path)
     with pytest.raises(DataError, match=r"cannot read .*absent\.pt"):
         read_tensor_file(tmp_path / "absent.pt")
+
+
+def with_structure(path: Path, structure: bytes) -> Path:
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x/data.pkl", structure)
+    return path
+
+
+@pytest.mark.parametrize("put", [b"r" + (4_000_000_000).to_bytes(4, "little"), b"p4000000000\n"])
+def test_a_pickle_cannot_put_a_few_bytes_aside_where_they_take_gigabytes(tmp_path: Path, put: bytes) -> None:
+    path = with_structure(tmp_path / "x.pt", b"\x80\x02]" + put + b".")
+    with pytest.raises(
+        DataError, match="damaged: it puts something aside as number 4,000,000,000 after 3 bytes"
+    ):
+        read_tensor_file(path)
+    assert read_tensor_file(with_structure(tmp_path / "x.pt", b"\x80\x02]r\1\0\0\0h\1\x86.")) == ([], [])
+
+
+def test_containers_in_containers_do_not_grow_beyond_all_bounds(tmp_path: Path) -> None:
+    twice: list[Any] = [1]
+    for _ in range(200):
+        twice = [twice, twice]
+    read = read_tensor_file(with_structure(tmp_path / "x.pt", pickle.dumps(twice, 2)))
+    for _ in range(200):
+        assert read[0] is read[1]
+        read = read[0]
+    assert read == [1]
+
+
+def test_a_container_that_holds_itself_is_refused(tmp_path: Path) -> None:
+    itself: list[Any] = []
+    itself.append(itself)
+    with pytest.raises(NotPlain, match="its containers are nested without end"):
+        read_tensor_file(with_structure(tmp_path / "x.pt", pickle.dumps(itself, 2)))
+
+
+@pytest.mark.parametrize("protocol", [0, 1, 2, 3, 4, 5])
+def test_the_end_of_a_pickle_is_found(protocol: int) -> None:
+    value = {"a": [1, -5, 2**70, 1.5, None, True, "é" * 300, b"x" * 300], ("t", "u", "v", "w"): np.arange(70)}
+    whole = pickle.dumps(value, protocol)
+    assert end_of_pickle(b"\0\0" + whole + b"more.", 2) == 2 + len(whole)
+    for cut in (b"", whole[:-1], b"\xff."):
+        with pytest.raises(DataError, match="does not hold a whole pickle"):
+            end_of_pickle(cut)
