@@ -211,7 +211,7 @@ def test_a_resumed_strategy_searches_the_same_space_whatever_memory_there_is(
 ) -> None:
     spaces = []
     for free in (1e9, 2.2e7, 4e7):  # bytes
-        monkeypatch.setattr(running, "free_memory", lambda device, free=free: free)
+        monkeypatch.setattr(running, "free_memory", lambda device, free=free, **given: free)
         for folder in ("first", f"{free:g}"):
             run = started(worker, tmp_path / folder, Clock(), "racing")
             spaces.append(space_of(run, graph))

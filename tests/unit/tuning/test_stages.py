@@ -546,7 +546,7 @@ def test_a_training_that_would_not_fit_fails_with_its_reason_and_is_not_started(
 def test_a_search_on_one_stage_says_which_sizes_memory_leaves_out(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "free_memory", lambda device: 2.2e7)  # bytes
+    monkeypatch.setattr(running, "free_memory", lambda device, **given: 2.2e7)  # bytes
     run, _ = started(worker, tmp_path, graph, FakeClock(), two_stages=False)
     space = space_of(run, graph, one_stage=True)
     assert not space.by_name["model.dimension"].domain.contains(2000)
