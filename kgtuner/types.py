@@ -26,3 +26,6 @@ Clock = Callable[[], float]
 
 INTERRUPTED = "interrupted"
 """Attribute of a trial that was cut off from outside: it says nothing about its configuration."""
+
+TRAINED = "trained"
+"""Attribute of a trial with what it was trained with, by name, where that is less than it was asked for."""

@@ -47,6 +47,7 @@ exit codes:
   3    a graph or a data set is wrong or missing
   4    a run folder is missing, in use, damaged or belongs to something else
   5    the training failed: it diverged, ran out of memory or was killed
+       (tune: what was found is kept, but could not be ranked on test)
   130  interrupted; the best so far is printed, if there is any
   141  whoever read the output went away
 """

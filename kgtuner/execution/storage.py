@@ -34,7 +34,7 @@ from sqlalchemy.exc import (
 
 from kgtuner.errors import ConfigError, RunError
 from kgtuner.execution.one_writer import BatchStorage, OneWriter
-from kgtuner.types import INTERRUPTED, Clock
+from kgtuner.types import INTERRUPTED, TRAINED, Clock
 
 T = TypeVar("T")
 
@@ -368,7 +368,7 @@ def _first_line(text: str) -> str:
 
 def _kept(attributes: Mapping[str, Any]) -> dict[str, Any]:
     """What a trial that is made again was given, without what came of it."""
-    came = (INTERRUPTED, REASON, RESULT, "message")
+    came = (INTERRUPTED, REASON, RESULT, TRAINED, "message")
     return {name: value for name, value in attributes.items() if name not in came}
 
 

@@ -38,13 +38,15 @@ from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.tuning.under_way import TRIES, StagePlan, UnderWay
 from kgtuner.tuning.watching import Watchers, as_observers
-from kgtuner.types import Clock
+from kgtuner.types import TRAINED, Clock
 
 __all__ = ["AGAIN", "DEFAULT", "ORIGIN", "StagePlan", "TuningRun", "found_config", "objective_of"]
 
 STATE_SECONDS = 2.0
 """Seconds between notes of the budget used, so that a kill loses no more than that."""
 
+
+BATCH_SIZE = "training.batch_size"
 
 TRIAL_LIMITS = (
     "max_steps",
@@ -302,10 +304,16 @@ class TuningRun:
         if again is None:
             self._failed(under_way, error)
             return
-        what = f"batch size {again.config.training.batch_size}" if again.halved else f"try {again.tries}"
+        batch = again.config.training.batch_size
+        halved = batch < under_way.config.training.batch_size
+        what = f"batch size {batch}" if halved else f"try {again.tries}"
         self.note(f"Trial {under_way.number} runs again ({what}): {error}.")
         with storage_errors(self.store.place):
             under_way.trial.set_user_attr("tries", again.tries)
+            if halved and batch < under_way.trial.params.get(
+                BATCH_SIZE, 0
+            ):  # where it was searched and not raised
+                under_way.trial.set_user_attr(TRAINED, {BATCH_SIZE: batch})
         self._submit(again)
 
     def _failed(self, under_way: UnderWay, error: TrialFailed) -> None:

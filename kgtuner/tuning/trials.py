@@ -31,7 +31,7 @@ from kgtuner.tuning.schedule import (
     Schedule,
 )
 from kgtuner.tuning.under_way import StagePlan
-from kgtuner.types import INTERRUPTED
+from kgtuner.types import INTERRUPTED, TRAINED
 
 SUBGRAPH_STEPS, FULL_STEPS = 20_000, 100_000  # section 5 of the method; upper limits
 VALIDATIONS = 10  # in a trial whose length is set by the clock
@@ -116,7 +116,8 @@ def observed(run: TuningRun, space: Space, stage: str, group: int) -> Observatio
         if t.state != TrialState.WAITING and t.params and not t.user_attrs.get(INTERRUPTED)
     ]
     values = [float("nan") if (v := value_of(t)) is None else v for t in trials]
-    return Observations.of(space, [t.params for t in trials], values, group=group)
+    assignments = [t.params | t.user_attrs.get(TRAINED, {}) for t in trials]
+    return Observations.of(space, assignments, values, group=group)
 
 
 def within(space: Space, config: TrialConfig) -> dict[str, Any] | None:

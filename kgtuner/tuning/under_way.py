@@ -53,6 +53,7 @@ class UnderWay:
         ends_by: seconds of the budget used when its training has to be over by itself, None without a limit.
         tries: how often it was begun.
         halved: whether its batch size was halved because memory ran out.
+        goes_on: whether there was a checkpoint when it was first handed out: so much memory was there before.
         validated: whether it has validated, so that its memory is taken by now.
         job: of the executor.
     """
@@ -68,6 +69,7 @@ class UnderWay:
     give_up_at: float | None = None
     tries: int = 1
     halved: bool = False
+    goes_on: bool = False
     validated: bool = False
     job: Job = field(init=False)
 
@@ -82,8 +84,9 @@ class UnderWay:
         now: float,
     ) -> UnderWay:
         limit = config.training.max_seconds
-        ends_by = None if limit is None else now + limit - trained_seconds(checkpoint)
-        return cls(plan, study, trial, config, checkpoint, now, ends_by)
+        trained = trained_seconds(checkpoint)
+        ends_by = None if limit is None else now + limit - trained
+        return cls(plan, study, trial, config, checkpoint, now, ends_by, goes_on=trained > 0)
 
     @property
     def number(self) -> int:
@@ -116,7 +119,13 @@ class UnderWay:
         return self._again(self.config, now) if self.tries < TRIES else None
 
     def with_half_the_batch(self, now: float) -> UnderWay | None:
-        """The same trial anew with half the batch size, once; None when it was halved or its time is over."""
+        """The same trial anew with half the batch size, once; None when it was halved or its time is over.
+
+        One that went on from a checkpoint had that memory before, and would lose all that it has learnt: it goes on
+        with its batch size once more.
+        """
+        if self.goes_on:
+            return self.once_more(now)
         batch = self.config.training.batch_size
         if self.halved or batch < 2:
             return None

@@ -19,7 +19,7 @@ from kgtuner.search.distributions import distributions, space_of, stepped
 from kgtuner.search.proposals import Observations, nearest
 from kgtuner.space.parameters import Parameter
 from kgtuner.space.space import Space
-from kgtuner.types import INTERRUPTED, FloatArray
+from kgtuner.types import INTERRUPTED, TRAINED, FloatArray
 
 GROUP = "group"
 """A trial's user attribute: a whole number, the graph or fidelity it was measured on; none means 0."""
@@ -98,7 +98,7 @@ class SpaceSampler(BaseSampler, abc.ABC):
         for trial in study.get_trials(deepcopy=False):
             if trial.number == current.number or not _describes(trial, space):
                 continue
-            assignments.append(trial.params)
+            assignments.append(trial.params | trial.user_attrs.get(TRAINED, {}))
             values.append(sign * _measured(trial))
             groups.append(int(trial.user_attrs.get(GROUP, 0)))
         codes = space.codes.rows(assignments)

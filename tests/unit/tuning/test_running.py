@@ -11,12 +11,14 @@ from typing import Any
 
 import pytest
 
+from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_config
 from kgtuner.errors import RunError
 from kgtuner.execution.executor import Job
 from kgtuner.execution.local import Local
 from kgtuner.execution.storage import RESULT, requeue_interrupted
 from kgtuner.execution.tasks import Failed, Resources, TrainTask
+from kgtuner.search.asking import ask
 from kgtuner.search.samplers import SAMPLERS
 from kgtuner.space.loading import load_space
 from kgtuner.tuning import available, running
@@ -27,6 +29,7 @@ from kgtuner.tuning.result import stage_summaries, trial_table
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import StagePlan, TuningRun
 from kgtuner.tuning.settings import TuneSettings
+from kgtuner.tuning.trials import observed
 from kgtuner.tuning.under_way import UnderWay
 
 SETTINGS = TuneSettings(models=("complex",), budget=Budget(trials=4))
@@ -113,6 +116,34 @@ def test_a_traceback_of_the_worker_goes_to_the_log_and_not_to_the_display(
     assert isinstance(run.observer.events[-1], TrialEnded)
     assert "Traceback" not in str(run.observer.events)
     assert "Traceback (most recent call last): in line 7" in run.folder.log.read_text()
+
+
+def test_a_search_sees_the_batch_size_that_was_trained_with(
+    run: TuningRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [Failed("OutOfMemory", "it is full"), Failed("Diverged", "NaN")]
+    tasks: list[Any] = []
+
+    def submit(task: Any, resources: Resources) -> Job:
+        tasks.append(task)
+        return Job(task, resources)
+
+    monkeypatch.setattr(run.executor, "submit", submit)
+    monkeypatch.setattr(run.executor, "wait", lambda seconds: [(run.under_way[0].job, answers.pop(0))])
+    space = load_space("full", ["complex"])
+    study = run.store.study("full", SAMPLERS["random"](space, seed=0))
+    trial, assignment = ask(study, space)
+    batch = assignment["training.batch_size"]
+    plan = StagePlan("full", run.folder.graph, None, 4, 1, SIZE)
+    assert run.train(plan, study, trial, TrialConfig.from_flat(assignment)) is None
+    assert [task.config["training"]["batch_size"] for task in tasks] == [batch, batch // 2]
+    place = [parameter.name for parameter in space.codes.parameters].index("training.batch_size")
+    assert observed(run, space, "full", 0).codes[:, place].tolist() == [batch // 2]
+    study.ask()
+    first, second = run.store.trials("full")
+    seen = study.sampler._observations(study, second, space, given=True)
+    assert seen.codes[:, place].tolist() == [batch // 2]
+    assert first.params["training.batch_size"] == batch  # what was asked for stays on record
 
 
 SIZE = GraphSize(6, 1, 6)

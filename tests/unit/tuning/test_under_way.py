@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from kgtuner.defaults import default_config
+from kgtuner.tuning import under_way
 from kgtuner.tuning.raising import GraphSize
 from kgtuner.tuning.schedule import START_SECONDS
 from kgtuner.tuning.under_way import TRIES, StagePlan, UnderWay
@@ -60,6 +61,22 @@ def test_out_of_memory_halves_the_batch_once_and_the_checkpoint_of_the_larger_is
     died = again.once_more(30.0)
     assert died is not None
     assert died.halved  # still the only time
+
+
+def test_out_of_memory_leaves_a_training_that_goes_on_its_batch_and_its_checkpoint(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    checkpoint.write_bytes(b"of two rungs")
+    monkeypatch.setattr(under_way, "trained_seconds", lambda path: 12.0)
+    trial = started(None, checkpoint)
+    again = trial.with_half_the_batch(20.0)
+    assert again is not None
+    assert again.config == trial.config
+    assert checkpoint.exists()
+    last = again.with_half_the_batch(30.0)
+    assert last is not None
+    assert last.with_half_the_batch(40.0) is None  # it was tried three times; what it was worth before stands
 
 
 def test_a_trial_is_given_up_soon_after_its_stage_should_be_over() -> None:
