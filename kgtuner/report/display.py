@@ -16,6 +16,7 @@ from kgtuner.tuning.events import (
     Event,
     Note,
     Observer,
+    Stage,
     StageStarted,
     TrialEnded,
     TrialProgress,
@@ -35,6 +36,8 @@ LINE_EVERY = 30.0
 NOTES = 8
 """Notes on the live display, the latest ones."""
 
+GRAPHS: dict[Stage, str] = {"subgraph": "subgraph", "full": "full graph"}
+
 SHOWN = ("model.name", "model.dimension", "loss.name", "training.mode", "training.batch_size")
 """Hyper-parameters that stand beside a running trial."""
 
@@ -51,15 +54,18 @@ class RunningTrial:
 
 @dataclass
 class Standing:
-    """Where a run stands after the events so far; `best` is over all stages of the same metric."""
+    """Where a run stands after the events so far.
+
+    A training on the full graph may come before the stage that is named after it, so trials and the best are kept by
+    stage: what a trial reaches on the subgraph says little about the full graph.
+    """
 
     stage: StageStarted | None = None
     done: int = 0
     failed: int = 0
     done_in_stage: int = 0  # failed ones included
-    best: float | None = None
-    best_trial: int | None = None
-    running: dict[int, RunningTrial] = field(default_factory=dict)  # by number
+    bests: dict[Stage, tuple[float, int]] = field(default_factory=dict)  # value and number
+    running: dict[tuple[Stage, int], RunningTrial] = field(default_factory=dict)
     elapsed: float = 0.0
     remaining: float | None = None
 
@@ -67,24 +73,35 @@ class Standing:
         """Follow one event."""
         self.elapsed, self.remaining = elapsed, remaining
         if isinstance(event, StageStarted):
-            # What a trial reaches on the subgraph says little about the full graph.
             self.stage, self.done_in_stage = event, 0
             self.running.clear()
-            self.best = self.best_trial = None
         elif isinstance(event, TrialStarted):
-            self.running[event.number] = RunningTrial(event.number, event.assignment, elapsed)
+            key = event.stage, event.number
+            self.running[key] = RunningTrial(event.number, event.assignment, elapsed)
         elif isinstance(event, TrialProgress):
-            trial = self.running.setdefault(event.number, RunningTrial(event.number, {}, elapsed))
+            key = event.stage, event.number
+            trial = self.running.setdefault(key, RunningTrial(event.number, {}, elapsed))
             trial.step, trial.seconds, trial.metric = event.step, event.seconds, event.metric
         elif isinstance(event, TrialEnded):
-            self.running.pop(event.number, None)
-            self.done_in_stage += 1
+            self.running.pop((event.stage, event.number), None)
+            self.done_in_stage += self.stage is None or self.stage.stage == event.stage
             if event.value is None:
                 self.failed += 1
             else:
                 self.done += 1
-                if self.best is None or event.value > self.best:
-                    self.best, self.best_trial = event.value, event.number
+                if event.stage not in self.bests or event.value > self.bests[event.stage][0]:
+                    self.bests[event.stage] = event.value, event.number
+
+    @property
+    def best(self) -> tuple[float, int] | None:
+        """Value and number of the best trial of this stage; of any before the first."""
+        if self.stage is not None:
+            return self.bests.get(self.stage.stage)
+        return next(iter(self.bests.values()), None)
+
+    def elsewhere(self, stage: Stage) -> str:
+        """Words behind the number of a trial that is not of the stage under way."""
+        return "" if self.stage is None or self.stage.stage == stage else f" ({GRAPHS[stage]})"
 
 
 class PlainLines:
@@ -93,16 +110,18 @@ class PlainLines:
     def __init__(self, stream: TextIO, metric: str = "mrr") -> None:
         self._stream = stream
         self._metric = metric
-        self._last_progress: dict[int, float] = {}  # by trial
+        self._standing = Standing()
+        self._last_progress: dict[tuple[Stage, int], float] = {}
 
     def notify(self, event: Event, elapsed: float, remaining: float | None) -> None:
         """Write what happened, with the time used so far before it."""
+        self._standing.take(event, elapsed, remaining)
         if isinstance(event, TrialStarted):
-            self._last_progress[event.number] = elapsed
+            self._last_progress[event.stage, event.number] = elapsed
         elif isinstance(event, TrialProgress):
-            if elapsed - self._last_progress.get(event.number, 0.0) < LINE_EVERY:
+            if elapsed - self._last_progress.get((event.stage, event.number), 0.0) < LINE_EVERY:
                 return
-            self._last_progress[event.number] = elapsed
+            self._last_progress[event.stage, event.number] = elapsed
         line = self._line(event, remaining)
         if line:
             print(f"[{format_seconds(elapsed)}] {line}", file=self._stream, flush=True)
@@ -110,14 +129,16 @@ class PlainLines:
     def _line(self, event: Event, remaining: float | None) -> str:
         if isinstance(event, StageStarted):
             return f"{_stage(event)}{_left(remaining)}"
+        if isinstance(event, TrialProgress | TrialEnded):
+            trial = f"trial {event.number}{self._standing.elsewhere(event.stage)}"
         if isinstance(event, TrialProgress):
-            return f"trial {event.number}: step {event.step:,}, {self._value(event.metric)}{_left(remaining)}"
+            return f"{trial}: step {event.step:,}, {self._value(event.metric)}{_left(remaining)}"
         if isinstance(event, TrialEnded):
             took = format_seconds(event.seconds)
             if event.value is None:
-                return f"trial {event.number} failed after {took}: {printable(event.reason)}"
+                return f"{trial} failed after {took}: {printable(event.reason)}"
             best = ", best so far" if event.best else ""
-            return f"trial {event.number}: {self._value(event.value)} in {took}{best}"
+            return f"{trial}: {self._value(event.value)} in {took}{best}"
         return printable(event.message) if isinstance(event, Note) else ""
 
     def _value(self, value: float) -> str:
@@ -158,11 +179,15 @@ class LiveDisplay:
             of = of if standing.stage.trials is not None else ""
             rows.append(("trials", f"{standing.done} done, {standing.failed} failed{of}"))
         if standing.best is not None:
-            best = f"{metric_title(self._metric)} {_shown(self._metric, standing.best)}"
-            rows.append(("best", f"{best} (trial {standing.best_trial}, on validation)"))
-        for trial in standing.running.values():
+            best, number = standing.best
+            shown = f"{metric_title(self._metric)} {_shown(self._metric, best)}"
+            rows.append(("best", f"{shown} (trial {number}, on validation)"))
+        for (stage, _), trial in standing.running.items():
             rows.append(
-                (f"trial {trial.number}", self._running(trial, standing.elapsed + since - trial.since))
+                (
+                    f"trial {trial.number}{standing.elsewhere(stage)}",
+                    self._running(trial, standing.elapsed + since - trial.since),
+                )
             )
         rows += [("note", note) for note in self.notes[-NOTES:]]
         for title, value in rows:

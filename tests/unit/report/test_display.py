@@ -111,7 +111,25 @@ def test_the_best_of_the_subgraph_is_not_compared_with_the_full_graph() -> None:
     standing.take(TrialEnded("subgraph", 0, 0.9, None, 1.0, True), 1.0, None)
     standing.take(StageStarted("full", 10, 10, None, None), 1.0, None)
     standing.take(TrialEnded("full", 0, 0.4, None, 1.0, True), 2.0, None)
-    assert (standing.best, standing.best_trial, standing.done) == (0.4, 0, 2)
+    assert (standing.best, standing.done) == ((0.4, 0), 2)
+
+
+def test_a_full_training_beside_the_subgraph_stage_is_told_apart() -> None:
+    standing = Standing()
+    standing.take(StageStarted("subgraph", 10, 10, None, None), 0.0, None)
+    standing.take(TrialStarted("full", 0, {}), 0.0, None)
+    standing.take(TrialStarted("subgraph", 0, {}), 0.0, None)
+    assert len(standing.running) == 2
+    standing.take(TrialEnded("full", 0, 0.5, None, 1.0, True), 1.0, None)
+    standing.take(TrialEnded("subgraph", 0, 0.1, None, 1.0, True), 1.0, None)
+    assert (standing.best, standing.done_in_stage, standing.done) == ((0.1, 0), 1, 2)
+    standing.take(StageStarted("full", 10, 10, None, None), 1.0, None)
+    assert standing.best == (0.5, 0)
+    out = io.StringIO()
+    lines = PlainLines(out)
+    lines.notify(StageStarted("subgraph", 10, 10, None, None), 0.0, None)
+    lines.notify(TrialEnded("full", 0, 0.5, None, 1.0, True), 1.0, None)
+    assert "trial 0 (full graph): MRR 0.5000" in out.getvalue()
 
 
 def test_a_pipe_gets_lines_and_a_terminal_gets_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
