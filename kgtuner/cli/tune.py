@@ -131,9 +131,8 @@ def run(args: argparse.Namespace) -> Outcome:
     settings.setdefault("output", os.path.join("runs", folder_name(graph_name(args.graph), *models)))
     from kgtuner.tuning.budget import Budget
 
-    Budget.of(
-        settings.get("budget"), settings.get("trials")
-    )  # a mistake in it comes before what is in the folder
+    if "budget" in settings:  # a mistake in it comes before what is in the folder
+        Budget.of(settings["budget"], settings.get("trials"))
     _refuse_used(settings["output"])
 
     from kgtuner.api.tuning import tune
