@@ -135,7 +135,7 @@ def test_info_shows_degrees_and_writes_their_figure(
     code, out, err = run(capsys, "info", "world", "--figure", tmp_path / "degrees.svg")
     assert (code, err) == (0, "")
     assert "Degrees" in out
-    assert "  8–15  4,148  ████" in out
+    assert "  8–15  4,166  ████" in out
     assert (tmp_path / "degrees.svg").read_text().startswith("<?xml")
     assert main(["datasets", "info", "world", "--json"]) == 0
     bins = told(capsys)["degrees"]
