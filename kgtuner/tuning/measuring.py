@@ -58,6 +58,10 @@ def value_within(trial: FrozenTrial, seconds: float) -> float:
 def _first_at(trial: FrozenTrial, share: float) -> dict[str, float]:
     """The first validation of a trial with that share of its best."""
     curve: list[dict[str, float]] = trial.user_attrs[RESULT]["curve"]
-    best = max(point["metric"] for point in curve)
-    enough = share * best if best > 0 else best / share  # a mean rank is told as a negative number
+    enough = a_share(max(point["metric"] for point in curve), share)
     return next(point for point in curve if point["metric"] >= enough)
+
+
+def a_share(metric: float, share: float) -> float:
+    """What is as good as that share of a metric; a mean rank is told as a negative number."""
+    return share * metric if metric > 0 else metric / share

@@ -104,12 +104,15 @@ def raised(
 def seconds_per_query(
     larger: TrialConfig, smaller: TrialConfig, measured: Measured, full: GraphSize
 ) -> float:
-    """Predicted training time per query: in proportion to the dimension, and to the entities where all are scored."""
+    """Predicted training time per query: in proportion to the dimension, and to the candidates of a query."""
     ratio = int(larger.model.options["dimension"]) / int(smaller.model.options["dimension"])
     if larger.model.name in ("rescal", "tucker"):
         ratio **= 2
     if larger.training.mode != "negative_sampling":
         ratio *= full.entities / measured.size.entities
+    elif larger.negatives.name == smaller.negatives.name == "independent":
+        many, few = (int(c.negatives.options.get("num_negatives", 128)) for c in (larger, smaller))
+        ratio *= many / few
     return measured.seconds_per_query * ratio
 
 

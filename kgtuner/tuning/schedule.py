@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, replace
 
 START_SECONDS = 0.7
@@ -88,13 +89,14 @@ class Schedule:
         times = (self.end - self.began) / full_training
         if times >= ONE_TRAINING and slots * times < MANY_TRAININGS:
             return self
-        shorter = replace(
-            self, stage_one_end=self.began + spent / slots + SHORT_SHARE * (self.end - self.began)
-        )
+        end = self.began + spent / slots + SHORT_SHARE * (self.end - self.began)
+        shorter = replace(self, stage_one_end=min(self.stage_one_end, end))
         return shorter if times < ONE_TRAINING else replace(shorter, rungs=BEFORE_MOVES)
 
     def at_speed(self, epochs_per_second: float) -> Schedule:
         """With fewer trainings in the first rung where the time holds too few epochs for all of them."""
+        if not math.isfinite(epochs_per_second):
+            return self
         rung = self.rungs.first_share * self.full_seconds
         held = rung * epochs_per_second / LEAST_EPOCHS
         if held >= self.rungs.trials:

@@ -16,7 +16,7 @@ from kgtuner.space.loading import named_parameters
 from kgtuner.space.space import Space
 from kgtuner.tuning.full_search import FullSearch
 from kgtuner.tuning.kept_models import AGAIN, DEFAULT, ORIGIN
-from kgtuner.tuning.measuring import seconds_to_best, still_rises, value_within
+from kgtuner.tuning.measuring import a_share, seconds_to_best, still_rises, value_within
 from kgtuner.tuning.memory_plan import fitted
 from kgtuner.tuning.raising import FREE_SHARE
 from kgtuner.tuning.result import best_trial
@@ -117,9 +117,12 @@ def _rungs(
     beside = _Beside(run, plan, study, search, schedule)
 
     def offer_first() -> bool:
-        if slots > 1 and _waiting(study) and worth_another(first_end - run.elapsed, slot):
-            _begin_new(run, plan, study, search, schedule, first_end)
-            return True
+        if _waiting(study):
+            if worth_another(first_end - run.elapsed, slot):
+                _begin_new(run, plan, study, search, schedule, first_end)
+                return True
+            with storage_errors(run.store.place):
+                drop_waiting(study)  # what is asked for next would be one of them
         return _offer_default(run, plan, study, slot) or beside.offer(first_end)
 
     run.fill(offer_first)
@@ -131,7 +134,7 @@ def _rungs(
     )
     beside = _Beside(run, plan, study, search, after)
     if after.full_slot > slot:
-        _go_on_with_defaults(run, plan, study, after.full_slot - slot)
+        _go_on_with_defaults(run, plan, study, after.full_slot)
     _search(run, plan, study, search, after, first_end, slots * after.rungs.trials)
     _go_on_with_best(run, plan, study, max(2, slots - 1), second_end, beside)
     plan, _ = leaving_time_for_test(run, graph, plan, after)  # of larger models too by now
@@ -185,7 +188,9 @@ class _Moves(_Beside):
     def _goes_on(self, best: FrozenTrial) -> bool:
         """Whether the best was cut off while it rose, and does not go on already."""
         trials = self.study.get_trials(deepcopy=False)
-        went_on = any(t.user_attrs.get(AGAIN) == best.number for t in trials)
+        went_on = any(
+            t.user_attrs.get(AGAIN) == best.number and INTERRUPTED not in t.user_attrs for t in trials
+        )
         return not went_on and still_rises(best) and _may_go_on(self.run, self.study, best)
 
 
@@ -230,7 +235,7 @@ def _offer_new(run: TuningRun, plan: StagePlan, study: Study, search: FullSearch
 
 
 def _go_on_with_defaults(run: TuningRun, plan: StagePlan, study: Study, seconds: float) -> None:
-    """Give the default configurations as much time as the others will have in the first rung."""
+    """Give the default configurations as many seconds as the others will have in the first rung, if they had fewer."""
     trials = study.get_trials(deepcopy=False)
     went_on = {t.user_attrs.get(AGAIN) for t in trials if value_of(t) is not None}
     short = [
@@ -241,12 +246,14 @@ def _go_on_with_defaults(run: TuningRun, plan: StagePlan, study: Study, seconds:
         and value_of(t) is not None
         and t.number not in went_on
         and t.user_attrs[RESULT]["stopped_by"] == "max_seconds"
+        and seconds - _trained(t) >= LEAST_TRIAL_SECONDS
     ]
 
     def offer() -> bool:
         if not short:
             return False
-        _go_on(run, plan, study, short.pop(0), seconds, rung=1)
+        trial = short.pop(0)
+        _go_on(run, plan, study, trial, seconds - _trained(trial), rung=1)
         return True
 
     run.fill(offer)
@@ -310,7 +317,7 @@ def _go_on_with_best(
     heads = [t for t in trials if t.number not in went_on and t.user_attrs.get(RUNG, 1) == 1]
     as_long = _as_long(heads)
     best = max((value_within(t, as_long) for t in heads), default=0.0)
-    enough = PROMISING * best if best > 0 else best / PROMISING  # a mean rank is told as a negative number
+    enough = a_share(best, PROMISING)
     able = sorted((t for t in heads if _may_go_on(run, study, t)), key=lambda t: -value_within(t, as_long))
     promising = [t for t in able if value_within(t, as_long) >= enough][:keep]
     # The best default goes into the second rung in any case: it may learn slowly and end well.

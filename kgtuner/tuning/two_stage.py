@@ -55,6 +55,9 @@ def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
     schedule = schedule_of(run, two_stages=subgraph is not None)
     trials, share = settings.budget.trials, settings.stage_one_share or STAGE_ONE_SHARE
     if subgraph is not None:
+        training = FirstTraining(run, graph, schedule, space)
+        if run.executor.slots == 1:  # else it runs beside the subgraph stage
+            schedule = training.alone()
         first = None if trials is None else min(trials - 1, max(1, round(share * trials)))
         plan = StagePlan(
             "subgraph",
@@ -64,8 +67,9 @@ def two_stage(run: TuningRun, graph: KnowledgeGraph) -> None:
             threads,
             size_of(subgraph),
         )
-        training = FirstTraining(run, graph, schedule, space)
         schedule = stage_one(run, plan, schedule, space, subgraph, size_of(graph), training)
+        if run.executor.slots > 1:
+            training.book()
         trials = None if trials is None or first is None else trials - first
         run.start_seconds = expected_start(run, size_of(subgraph), size_of(graph))
         if schedule is not None and run.start_seconds >= QUICK_START:

@@ -854,3 +854,62 @@ def test_what_came_before_the_first_training_counts_in_the_budget(
     settings = TuneSettings(models=("complex",), budget=Budget(seconds=600.0), seed=0)
     run = TuningRun(_folder(tmp_path), settings, Silent(), clock, worker(clock), began=70.0)
     assert run.elapsed == 30.0
+
+
+@pytest.mark.parametrize("times", [1.0, 1.5, 2.0])
+@pytest.mark.parametrize("slots", [1, 2])
+def test_a_few_full_trainings_are_not_exceeded(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, times: float, slots: int
+) -> None:
+    class Slow(worker):  # type: ignore[valid-type,misc]
+        def trained(self, task: Task) -> tuple[float, dict[str, Any] | Failed]:
+            seconds, result = super().trained(task)
+            if task.config["training"]["max_seconds"] is None:
+                return seconds + 195.0, {**result, "seconds": 200.0, "training_seconds": 200.0}
+            return seconds, result
+
+    Slow.slots = slots
+    clock = FakeClock()
+    settings = TuneSettings(
+        models=("complex",), budget=Budget.of(f"{times}x", None), seed=0, subgraph_ratio=0.5
+    )
+    run = TuningRun(_folder(tmp_path), settings, Silent(), clock, Slow(clock))
+    two_stage(run, graph)
+    assert clock.now <= 200.3 * times + 1
+
+
+@pytest.mark.parametrize("slots", [1, 2])
+def test_the_first_training_is_booked_to_the_full_graph(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, slots: int
+) -> None:
+    worker.slots = slots
+    worker.stopped_by = "patience"
+    run, _ = started(worker, tmp_path, graph, FakeClock(), stage_one_share=None)
+    two_stage(run, graph)
+    for stage in ("subgraph", "full"):
+        spent = sum(
+            t.user_attrs[RESULT]["seconds"] for t in run.store.trials(stage) if RESULT in t.user_attrs
+        )
+        again = [t for t in run.store.trials(stage) if AGAIN in t.user_attrs]
+        assert again or spent / slots <= run.stage_seconds[stage] + 1.0
+    assert sum(run.stage_seconds.values()) == pytest.approx(run.elapsed, abs=2.0)
+
+
+def test_a_mean_rank_that_hardly_falls_any_more_is_not_far_from_its_end(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    class Ranked(worker):  # type: ignore[valid-type,misc]
+        def trained(self, task: Task) -> tuple[float, dict[str, Any] | Failed]:
+            seconds, result = super().trained(task)
+            result["best"] = -100.0
+            result["valid"] |= {"mean_rank": 100.0}
+            result["curve"] = [
+                {"step": step, "metric": -rank}
+                for step, rank in ((25, 130), (50, 103), (75, 102), (100, 100))
+            ]
+            return seconds, result
+
+    run, _ = started(Ranked, tmp_path, graph, FakeClock(), stage_one_share=None, metric="mean_rank")
+    two_stage(run, graph)
+    spent = sum(t.user_attrs[RESULT]["seconds"] for t in run.store.trials("subgraph"))
+    assert spent > 0.24 * 575  # half, less the first training: two of it fit into the budget
