@@ -140,7 +140,7 @@ def test_info_shows_degrees_and_writes_their_figure(
     assert main(["datasets", "info", "world", "--json"]) == 0
     bins = told(capsys)["degrees"]
     assert sum(one["entities"] for one in bins) == 6313
-    assert {"low": 8, "high": 15, "entities": 4148} in bins
+    assert {"low": 8, "high": 15, "entities": 4166} in bins
 
 
 def test_fetch_verifies_what_is_here(capsys: pytest.CaptureFixture[str]) -> None:
