@@ -143,7 +143,7 @@ def _read_header(folder: Path) -> dict[str, Any]:
 
 def _array(path: Path, dimensions: int, expected: type[np.integer[Any]] = np.int64) -> Any:
     try:
-        array = np.load(path, mmap_mode="r", allow_pickle=False)
+        array = np.lib.format.open_memmap(path, mode="r")  # `np.load` would open a zip file too
     except (SyntaxError, TokenError, OverflowError, TypeError) as error:  # of NumPy, for a damaged header
         raise ValueError(f"{path.name} has no readable header ({error})") from None
     if path.name.endswith(".text.npy"):

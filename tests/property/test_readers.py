@@ -68,6 +68,7 @@ CHANGES = (st.integers(0, 10_000), st.binary(max_size=12), st.integers(0, 400))
 @LOOKS
 @given(*CHANGES)
 @example(60, b"*38", 0)
+@example(0, b"PK\x03\x04", 0)  # a zip file's first bytes
 def test_a_saved_graph(made: Any, place: int, new: bytes, cut: int) -> None:
     folder, _, _ = made
     for name in ("train.npy", "header.json", "entities.offsets.npy"):

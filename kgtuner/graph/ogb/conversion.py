@@ -117,7 +117,7 @@ def _given(
         files.append(scratch / f"{split}.{side}s.npy")
         _write_ids(files[-1], local, offsets[kind], sizes[kind], f"{side}_neg of {split}")
         del local
-        arrays.append(cast(IdArray, np.load(files[-1], mmap_mode="r", allow_pickle=False)))
+        arrays.append(cast(IdArray, np.lib.format.open_memmap(files[-1], mode="r")))
     return GivenNegatives(arrays[0], arrays[1], digest_of(*arrays), (files[0], files[1]))
 
 
