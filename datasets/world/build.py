@@ -249,7 +249,7 @@ def languages(facts: Facts) -> Iterator[Triple]:
 
 
 def time_zones(facts: Facts) -> Iterator[Triple]:
-    """has_time_zone: the zones of a country, most of all 1-N. observes: the clock it keeps, such as Central European Time."""
+    """has_time_zone: the zones of a country, mostly 1-N. observes: the clock it keeps, as Central European Time."""
     for code, country in facts.country.items():
         for zone in get_global("territory_zones").get(code, []):
             yield country, "has_time_zone", _zone(zone)
