@@ -8,11 +8,11 @@ from optuna.trial import FrozenTrial
 from kgtuner.execution.storage import RESULT, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.space.space import Space
+from kgtuner.tuning.default_trial import launch_default
 from kgtuner.tuning.kept_models import DEFAULT
 from kgtuner.tuning.measuring import a_share, seconds_to_best, still_rises, value_within
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import START_SECONDS, Schedule
-from kgtuner.tuning.stage_two import launch_default
 from kgtuner.tuning.trials import size_of, study_of, trainings_end
 from kgtuner.tuning.under_way import StagePlan
 

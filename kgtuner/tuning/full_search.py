@@ -42,8 +42,6 @@ WIDENED = "widened"  # in a trial's notes: the number of the trial whose configu
 MOVE = "move"  # in a trial's notes: the number of the move that led from the best configuration to this one
 PLANNED = "planned"  # in a trial's notes: its configuration with the sizes it was given
 RAISED_FOR = 2.0  # slots: a transferred configuration may be so large that it shows what it can in this time
-
-
 ENOUGH = 0.5  # of the time in which the best shows what it can, that a training had to be judged by it
 
 

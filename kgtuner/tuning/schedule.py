@@ -57,7 +57,7 @@ class Schedule:
     It depends on the budget and on what the first training showed, so a resumed run keeps it.
 
     Attributes:
-        began: what went into something else before stage one.
+        began: what went into something else before stage one, the first training's share of all slots included.
         stage_one_end: when the subgraph stage ends; `began` without one.
         end: when trainings end, so that the test evaluation still fits.
         rungs: how the time between the two is shared.
@@ -86,11 +86,13 @@ class Schedule:
             slots: trainings at once.
             spent: seconds of one slot that went into finding this out.
         """
-        times = (self.end - self.began) / full_training
+        whole = self.end - self.began
+        times = whole / full_training
+        after = replace(self, began=min(self.began + spent / slots, self.stage_one_end))
         if times >= ONE_TRAINING and slots * times < MANY_TRAININGS:
-            return self
-        end = self.began + spent / slots + SHORT_SHARE * (self.end - self.began)
-        shorter = replace(self, stage_one_end=min(self.stage_one_end, end))
+            return after
+        seconds = max(SHORT_SHARE * whole, (STAGE_ONE_TRIALS + 1) * LEAST_TRIAL_SECONDS / slots)
+        shorter = replace(after, stage_one_end=min(self.stage_one_end, after.began + seconds))
         return shorter if times < ONE_TRAINING else replace(shorter, rungs=BEFORE_MOVES)
 
     def at_speed(self, epochs_per_second: float) -> Schedule:

@@ -99,6 +99,11 @@ def begun(run: TuningRun, study: Study) -> int:
     return count(study) + len(run.under_way)
 
 
+def waits(study: Study) -> bool:
+    """Whether trials wait that an interruption cut off: the next that is asked for is one of them."""
+    return bool(study.get_trials(deepcopy=False, states=(TrialState.WAITING,)))
+
+
 def asked(run: TuningRun, study: Study, space: Space) -> tuple[Trial, dict[str, Any]]:
     """Start a trial; one that a broken connection left half asked is closed."""
     with storage_errors(run.store.place):

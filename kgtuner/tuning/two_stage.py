@@ -22,6 +22,7 @@ from kgtuner.space.loading import load_space, named_parameters
 from kgtuner.space.space import Space
 from kgtuner.subgraph import sample_subgraph
 from kgtuner.training.all_entities_limit import why_not_all_entities
+from kgtuner.tuning.default_trial import launch_default
 from kgtuner.tuning.first_training import FirstTraining
 from kgtuner.tuning.kept_models import DEFAULT
 from kgtuner.tuning.memory_plan import GraphSize, sizes_that_fit
@@ -30,7 +31,7 @@ from kgtuner.tuning.run_folder import CLIPPED, FORMAT
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import STAGE_ONE_SHARE
 from kgtuner.tuning.stage_one import stage_one
-from kgtuner.tuning.stage_two import launch_default, stage_two
+from kgtuner.tuning.stage_two import stage_two
 from kgtuner.tuning.trials import (
     end_for_test,
     expected_start,

@@ -148,22 +148,23 @@ def test_a_phone_does_not_scroll_sideways(browser: Browser, written: Written) ->
 
 
 def test_the_theme_follows_the_system_and_the_button(browser: Browser, written: Written) -> None:
-    def paper() -> str:
-        return str(browser.run("return getComputedStyle(document.body).backgroundColor"))
+    def becomes(paper: str) -> None:  # the browser tells the page of another preference when it gets to it
+        browser.wait(f"return getComputedStyle(document.body).backgroundColor === '{paper}'")
 
     def prefer(scheme: str) -> None:
         features = [{"name": "prefers-color-scheme", "value": scheme}]
         browser.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
 
+    light, dark = "rgb(255, 255, 255)", "rgb(21, 24, 28)"
     prefer("dark")
     browser.open(written())
     browser.run("sessionStorage.clear(); location.reload()")
     browser.wait("return document.documentElement.dataset.plots === 'ready'")
-    assert paper() == "rgb(21, 24, 28)"
+    becomes(dark)
     prefer("light")
-    assert paper() == "rgb(255, 255, 255)"
+    becomes(light)
     browser.run("document.getElementById('theme').click()")
-    assert paper() == "rgb(21, 24, 28)"
+    becomes(dark)
     browser.run("sessionStorage.clear()")
 
 

@@ -125,3 +125,19 @@ def test_a_subgraph_stage_is_short_where_the_budget_holds_many_full_trainings_or
     one = schedule.at_cost(whole, slots=4)  # it cannot be shared out over slots
     assert one.stage_one_end == pytest.approx(0.2 * whole)
     assert one.rungs is AFTER_SUBGRAPH
+
+
+@pytest.mark.parametrize("budget", [60.0, 120.0, 180.0, 3600.0])
+@pytest.mark.parametrize("trainings", [0.8, 2.0, 8.0], ids=["hardly one", "a few", "many"])
+@pytest.mark.parametrize("slots", [1, 2])
+def test_stage_one_holds_its_fifteen_trials_after_the_first_training(
+    budget: float, trainings: float, slots: int
+) -> None:
+    usual = Schedule.of(budget, 0.5, two_stages=True)
+    spent = 0.2 * (usual.end - usual.began)
+    schedule = usual.at_cost((usual.end - usual.began) / trainings, slots, spent)
+    left = slots * (schedule.stage_one_end - usual.began) - spent
+    held = (
+        STAGE_ONE_TRIALS if budget > 60 else 11
+    )  # seconds and a half each; the other half is the full graph's
+    assert int(left / schedule.subgraph_slot) >= held

@@ -24,12 +24,12 @@ from kgtuner.tuning import carry_out, running
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.events import Silent
 from kgtuner.tuning.full_search import MOVE, WIDENED
+from kgtuner.tuning.going_on import RUNG
 from kgtuner.tuning.raising import DIMENSIONS
 from kgtuner.tuning.result import TuneResult
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import AGAIN, DEFAULT, TuningRun, found_config
 from kgtuner.tuning.settings import TuneSettings
-from kgtuner.tuning.stage_two import RUNG
 from kgtuner.tuning.two_stage import space_of, two_stage
 from kgtuner.types import FloatArray
 
@@ -741,20 +741,28 @@ def test_a_share_that_was_asked_for_is_kept_and_no_training_comes_before_stage_o
     assert 0.3 * 575 < spent <= 0.4 * 575
 
 
-def test_a_resumed_run_keeps_its_first_training_and_its_schedule(
-    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
-) -> None:
+def interrupted_and_resumed(
+    worker: type[FakeWorker], folder: Path, graph: KnowledgeGraph, killed_at: float
+) -> tuple[TuningRun, FakeWorker]:
+    """The second sitting of a run that was interrupted after so many seconds, at its end."""
     worker.stopped_by = "patience"
-    worker.killed_at = 280.0
+    worker.killed_at = killed_at
     clock = FakeClock()
-    run, _ = started(worker, tmp_path, graph, clock, stage_one_share=None)
+    run, _ = started(worker, folder, graph, clock, stage_one_share=None)
     with pytest.raises(KeyboardInterrupt):
         two_stage(run, graph)
     run.save_state(force=True)
     run.close()
     worker.killed_at = float("inf")
-    again, fake = started(worker, tmp_path, graph, clock, stage_one_share=None)
+    again, fake = started(worker, folder, graph, clock, stage_one_share=None)
     two_stage(again, graph)
+    return again, fake
+
+
+def test_a_resumed_run_keeps_its_first_training_and_its_schedule(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    again, fake = interrupted_and_resumed(worker, tmp_path, graph, killed_at=280.0)
     assert "subgraph" not in str(fake.tasks[0].graph)  # stage one was over, by the shorter share
     assert sum(DEFAULT in t.user_attrs and AGAIN not in t.user_attrs for t in full(again)) == 1
 
@@ -762,20 +770,31 @@ def test_a_resumed_run_keeps_its_first_training_and_its_schedule(
 def test_a_first_training_that_was_cut_off_is_the_first_again(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
-    worker.stopped_by = "patience"
-    worker.killed_at = 50.0
-    clock = FakeClock()
-    run, _ = started(worker, tmp_path, graph, clock, stage_one_share=None)
-    with pytest.raises(KeyboardInterrupt):
-        two_stage(run, graph)
-    run.save_state(force=True)
-    run.close()
-    worker.killed_at = float("inf")
-    again, fake = started(worker, tmp_path, graph, clock, stage_one_share=None)
-    two_stage(again, graph)
+    again, fake = interrupted_and_resumed(worker, tmp_path, graph, killed_at=50.0)
     assert [("subgraph" in str(task.graph)) for task in fake.tasks[:2]] == [False, True]
     assert fake.tasks[0].config["model"]["dimension"] == 200
     assert any(MOVE in t.user_attrs for t in full(again))
+
+
+def test_where_no_move_fits_any_more_the_best_goes_on_with_the_rest(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    class EndsEarly(worker):  # type: ignore[valid-type,misc]
+        """Until the rungs are over trainings end by themselves, and later ones are better."""
+
+        def trained(self, task: Task) -> tuple[float, dict[str, Any] | Failed]:
+            seconds, result = super().trained(task)
+            if self.clock.now < 320:
+                return seconds, result | {"stopped_by": "patience"}
+            return seconds, result | {"valid": {**result["valid"], "mrr": result["best"] + 0.3}}
+
+    EndsEarly.quality = staticmethod(by_rate)
+    run, _ = started(EndsEarly, tmp_path, graph, FakeClock(), stage_one_share=None)
+    two_stage(run, graph)
+    last = full(run)[-1]
+    assert AGAIN in last.user_attrs
+    assert MOVE in run.root(run.store.study("full", SAMPLERS["random"]()), last).user_attrs
+    assert run.elapsed > 560
 
 
 def carried_out(
