@@ -18,9 +18,9 @@ from kgtuner.errors import TrialFailed
 from kgtuner.experiment import run
 from kgtuner.graph import KnowledgeGraph
 from kgtuner.subgraph import sample_subgraph
+from kgtuner.tuning.memory_plan import size_of
 from kgtuner.tuning.raising import require_memory
 from kgtuner.tuning.stage_one import scaled_down
-from kgtuner.tuning.trials import size_of
 
 SOURCE = record.source()
 """Of the code that this process has loaded; the files may change while it runs."""

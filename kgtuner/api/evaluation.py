@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from kgtuner.errors import ConfigError, RunError
 from kgtuner.evaluation.evaluator import Evaluation, evaluate_split
@@ -10,11 +11,15 @@ from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import Model
 from kgtuner.prediction import LinkPredictor
 from kgtuner.registry import unknown
-from kgtuner.tuning.loading import load_predictor, load_tuned
-from kgtuner.tuning.result import TuneResult
+from kgtuner.tuning.loading import load_predictor
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.trained import TrainResult
 from kgtuner.types import SPLITS, Split
+
+if TYPE_CHECKING:
+    from kgtuner.tuning.result import (
+        TuneResult,  # it brings Optuna, which a model's evaluation need not wait for
+    )
 
 
 def evaluate(
@@ -43,10 +48,10 @@ def evaluate(
         return evaluate_split(run, graph, chosen)
     if isinstance(run, str | Path):
         run = load_predictor(run)
-    elif isinstance(run, TuneResult):
-        run = run.load_model()
     elif isinstance(run, TrainResult):
         run = run.model
+    elif not isinstance(run, LinkPredictor):
+        run = run.load_model()
     if graph is not None and graph.fingerprint != run.graph.fingerprint:
         raise RunError(
             f"the model was trained on another graph than the {graph.name} given; "
@@ -63,5 +68,7 @@ def load_run(path: str | Path) -> TuneResult | TrainResult:
     """
     folder = RunFolder(path)
     if folder.read("run.json").get("kind") == "tune":
+        from kgtuner.tuning.finished import load_tuned
+
         return load_tuned(folder)
     return TrainResult(folder.read("results.json"), folder.path, load_predictor(folder.path))

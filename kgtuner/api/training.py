@@ -12,7 +12,7 @@ from kgtuner.api.graphs import GraphLike, as_graph
 from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_config, default_for
 from kgtuner.errors import ConfigError, RunError, TrialFailed
-from kgtuner.evaluation.metrics import METRICS
+from kgtuner.evaluation.metrics import METRICS, objective
 from kgtuner.experiment import RunResult, check, pick_device
 from kgtuner.experiment import run as run_experiment
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
@@ -35,13 +35,11 @@ from kgtuner.tuning.events import (
     TrialStarted,
 )
 from kgtuner.tuning.loading import load_predictor
-from kgtuner.tuning.memory_plan import fitted
+from kgtuner.tuning.memory_plan import fitted, size_of
 from kgtuner.tuning.problems import problems
 from kgtuner.tuning.raising import FREE_SHARE, free_memory, require_memory
 from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
-from kgtuner.tuning.running import objective_of
 from kgtuner.tuning.trained import TrainResult
-from kgtuner.tuning.trials import size_of
 from kgtuner.tuning.watching import Watchers
 
 IN_MEMORY = Path("training")
@@ -220,7 +218,7 @@ def _watched(
             note(message)
         tell(TrialStarted("full", 0, config.flat()))
         result = run_experiment(config, graph, metric=metric, on_validation=validated, **options)
-        value = objective_of(result.to_mapping(), metric)
+        value = objective(result.to_mapping()["valid"], metric)
         tell(TrialEnded("full", 0, value, None, result.seconds, True))
         valid = result.valid.to_mapping()
         found = {name: valid[name] for name in METRICS if name in valid}

@@ -32,7 +32,7 @@ from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.carry_out import carry_out
 from kgtuner.tuning.default_workers import default_executor
 from kgtuner.tuning.events import Observer
-from kgtuner.tuning.loading import load_tuned
+from kgtuner.tuning.finished import load_tuned
 from kgtuner.tuning.problems import problems
 from kgtuner.tuning.result import TuneResult
 from kgtuner.tuning.run_folder import FORMAT, RunFolder, default_place, environment

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -69,9 +70,9 @@ def selected(ranks: Ranks, where: np.ndarray) -> Ranks:
     return Ranks(ranks.rank[where], ranks.candidates[where])
 
 
-def objective(metrics: Metrics, name: str) -> float:
+def objective(metrics: Metrics | Mapping[str, Any], name: str) -> float:
     """The metric called `name` as a number to maximise: the mean rank changes its sign."""
     if name not in METRICS:
         raise ConfigError(unknown("metric", name, METRICS))
-    value = float(getattr(metrics, name))
+    value = float(metrics[name] if isinstance(metrics, Mapping) else getattr(metrics, name))
     return -value if name == "mean_rank" else value

@@ -93,14 +93,14 @@ class AllEntitiesStep:
                 gradient.add_(torch.mm(at.everywhere.T, weighted, out=self._part))
         at_query.index_add_(0, answer_rows, at_answers[:, None] * t.detach())
         gradient.index_add_(0, answer_columns, at_answers[:, None] * query[answer_rows])
-        roots, at_roots = [rows.query], [at_query]
+        root = rows.with_gradient(at_query)
         if self.regularizer.weight:
             of = answer_rows
             penalty = self.regularizer.penalty(rows.h[of], rows.r[of], t, rows.query[of])
             cost = penalty.mean() * self.regularizer.weight
             loss = loss + cost.detach()
-            roots, at_roots = [*roots, cost], [*at_roots, None]  # type: ignore[list-item]
-        torch.autograd.backward(roots, at_roots)
+            root = root + cost
+        torch.autograd.backward(root)
         if rows.h.grad is not None:
             gradient.index_add_(0, entity, rows.h.grad)
         if t.grad is not None:

@@ -61,12 +61,12 @@ class NegativeSamplingStep:
         contest = Contest(rows.query.detach(), t.detach(), drawn, valid, weights / weights.sum(), touched)
         at = self.judge(contest)
         loss, t.grad = at.loss, at.at_true
-        roots, at_roots = [rows.query], [at.at_query]
+        root = rows.with_gradient(at.at_query)
         if self.regularizer.weight:
             cost = self.regularizer.penalty(rows.h, rows.r, t, rows.query).mean() * self.regularizer.weight
             loss = loss + cost.detach()
-            roots, at_roots = [*roots, cost], [*at_roots, torch.ones_like(cost)]
-        torch.autograd.backward(roots, at_roots)
+            root = root + cost
+        torch.autograd.backward(root)
         entities = at.at_entities(contest, t.grad, rows.h.grad)
         return Gradient(loss, entities, rows.relation_gradient(self.judge.ROWS))
 

@@ -39,6 +39,14 @@ class QueryRows:
         h, r = drop(self.h, model.dropout, generator), drop(self.r, model.dropout, generator)
         self.query = model.query(h, r, inverse)
 
+    def with_gradient(self, at_query: Tensor) -> Tensor:
+        """A scalar whose gradient at the queries is the one given.
+
+        `torch.autograd.backward` would take the gradient as it is, but to compare the shapes it loads a symbolic
+        algebra system, which costs each process time to start and memory.
+        """
+        return (self.query * at_query).sum()
+
     def relation_gradient(self, kind: type[TouchedRows] = TouchedRows) -> tuple[Tensor | None, RowSums]:
         """Relation rows and what reached them, after the backward pass."""
         if self.r.grad is None:  # a query that does not depend on r, as DistMult's with r dropped whole

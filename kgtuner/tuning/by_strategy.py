@@ -19,11 +19,12 @@ from kgtuner.search.strategies import FULL, STRATEGIES, Answer, Fidelity, Proble
 from kgtuner.subgraph import sample_subgraph
 from kgtuner.tuning.events import Stage
 from kgtuner.tuning.fidelity import GRAPH
+from kgtuner.tuning.memory_plan import size_of
 from kgtuner.tuning.raising import GraphSize, Measured, free_memory, raised
 from kgtuner.tuning.running import StagePlan, TuningRun
 from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, START_SECONDS
 from kgtuner.tuning.stage_one import scaled_down
-from kgtuner.tuning.trials import FULL_STEPS, SUBGRAPH_STEPS, limited, size_of, study_of, trainings_end
+from kgtuner.tuning.trials import FULL_STEPS, SUBGRAPH_STEPS, limited, study_of, trainings_end
 from kgtuner.tuning.two_stage import measure_full_training, space_of
 from kgtuner.types import INTERRUPTED
 

@@ -11,9 +11,10 @@ from kgtuner.space.space import Space
 from kgtuner.tuning.default_trial import launch_default
 from kgtuner.tuning.kept_models import DEFAULT
 from kgtuner.tuning.measuring import a_share, seconds_to_best, still_rises, value_within
+from kgtuner.tuning.memory_plan import size_of
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import START_SECONDS, Schedule
-from kgtuner.tuning.trials import size_of, study_of, trainings_end
+from kgtuner.tuning.trials import study_of, trainings_end
 from kgtuner.tuning.under_way import StagePlan
 
 FIRST_SHARE = 0.2

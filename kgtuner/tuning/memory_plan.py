@@ -10,8 +10,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from kgtuner.config import TrialConfig
 from kgtuner.domains import Choices
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import MODELS
 from kgtuner.space.space import Space
 from kgtuner.training.best import IN_MEMORY_BYTES
@@ -36,6 +39,11 @@ class GraphSize:
     relations: int
     triples: int
     types: int = 1
+
+
+def size_of(graph: KnowledgeGraph) -> GraphSize:
+    types = 1 if graph.types is None else int((np.diff(graph.types.starts) > 0).sum())
+    return GraphSize(graph.n_entities, graph.n_relations, len(graph.train), types)
 
 
 @dataclass(frozen=True)

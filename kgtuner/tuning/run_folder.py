@@ -30,11 +30,13 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from kgtuner.errors import ConfigError, RunError
-from kgtuner.execution.storage import TrialStore
 from kgtuner.files import WRITING, replacing
+
+if TYPE_CHECKING:
+    from kgtuner.execution.storage import TrialStore
 
 FORMAT = 2
 READABLE = (1, FORMAT)
@@ -105,6 +107,8 @@ class RunFolder:
         Raises:
             RunError: when they cannot be read.
         """
+        from kgtuner.execution.storage import TrialStore  # it brings Optuna, which a training does without
+
         elsewhere = self.storage
         try:
             return TrialStore(self.study) if elsewhere is None else TrialStore(*elsewhere)

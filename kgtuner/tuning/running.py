@@ -17,6 +17,7 @@ from optuna.trial import FrozenTrial, Trial
 from kgtuner.config import TrainingConfig, TrialConfig
 from kgtuner.defaults import default_config
 from kgtuner.errors import Hung, KGTunerError, OutOfMemory, RunError, TrialFailed, WorkerDied
+from kgtuner.evaluation.metrics import objective
 from kgtuner.execution.executor import POLL, Executor, Job, error_of
 from kgtuner.execution.local import Local
 from kgtuner.execution.storage import RESULT, TrialStore, fail, finish, storage_errors, value_of
@@ -40,7 +41,7 @@ from kgtuner.tuning.under_way import TRIES, StagePlan, UnderWay
 from kgtuner.tuning.watching import Watchers, as_observers
 from kgtuner.types import TRAINED, Clock
 
-__all__ = ["AGAIN", "DEFAULT", "ORIGIN", "StagePlan", "TuningRun", "found_config", "objective_of"]
+__all__ = ["AGAIN", "DEFAULT", "ORIGIN", "StagePlan", "TuningRun", "found_config"]
 
 STATE_SECONDS = 2.0
 """Seconds between notes of the budget used, so that a kill loses no more than that."""
@@ -331,7 +332,7 @@ class TuningRun:
         best_before = max(
             (v for t in study.get_trials(deepcopy=False) if (v := value_of(t)) is not None), default=None
         )
-        value = objective_of(result, self.settings.metric) if under_way.keeps_model else result["best"]
+        value = objective(result["valid"], self.settings.metric) if under_way.keeps_model else result["best"]
         kept = {**result, "elapsed": self.elapsed}
         with storage_errors(self.store.place):
             finish(study, trial, value, kept)
@@ -459,9 +460,3 @@ def found_config(trial: FrozenTrial) -> TrialConfig:
     defaults = TrainingConfig()
     config = TrialConfig.from_mapping(trial.user_attrs[RESULT]["config"])
     return config.limited(**{name: getattr(defaults, name) for name in TRIAL_LIMITS})
-
-
-def objective_of(result: dict[str, Any], metric: str) -> float:
-    """The value of a full-graph trial: its metric over all validation triples; larger is better."""
-    value = float(result["valid"][metric])
-    return -value if metric == "mean_rank" else value

@@ -6,6 +6,7 @@ from kgtuner.config import TrialConfig
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.space.space import Space
 from kgtuner.tuning.first_training import FirstTraining
+from kgtuner.tuning.memory_plan import size_of
 from kgtuner.tuning.raising import GraphSize
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import (
@@ -21,7 +22,6 @@ from kgtuner.tuning.trials import (
     begun,
     enqueue_defaults,
     limited,
-    size_of,
     study_of,
 )
 from kgtuner.tuning.under_way import StagePlan

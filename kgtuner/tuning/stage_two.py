@@ -11,9 +11,10 @@ from kgtuner.space.space import Space
 from kgtuner.tuning.default_trial import offer_default
 from kgtuner.tuning.full_search import FullSearch
 from kgtuner.tuning.halving import halving
+from kgtuner.tuning.memory_plan import size_of
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import Schedule, worth_another
-from kgtuner.tuning.trials import FULL_STEPS, begun, count, limited, observed, size_of, study_of, waits
+from kgtuner.tuning.trials import FULL_STEPS, begun, count, limited, observed, study_of, waits
 from kgtuner.tuning.under_way import StagePlan
 
 

@@ -213,8 +213,3 @@ def expected_start(run: TuningRun, small: GraphSize, whole: GraphSize) -> float:
         if value_of(t) is not None
     ]
     return float(np.median(took)) * whole.triples / max(1, small.triples) if took else 0.0
-
-
-def size_of(graph: KnowledgeGraph) -> GraphSize:
-    types = 1 if graph.types is None else int((np.diff(graph.types.starts) > 0).sum())
-    return GraphSize(graph.n_entities, graph.n_relations, len(graph.train), types)

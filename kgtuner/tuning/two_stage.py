@@ -25,7 +25,7 @@ from kgtuner.training.all_entities_limit import why_not_all_entities
 from kgtuner.tuning.default_trial import launch_default
 from kgtuner.tuning.first_training import FirstTraining
 from kgtuner.tuning.kept_models import DEFAULT
-from kgtuner.tuning.memory_plan import GraphSize, sizes_that_fit
+from kgtuner.tuning.memory_plan import GraphSize, size_of, sizes_that_fit
 from kgtuner.tuning.raising import FREE_SHARE
 from kgtuner.tuning.run_folder import CLIPPED, FORMAT
 from kgtuner.tuning.running import TuningRun
@@ -36,7 +36,6 @@ from kgtuner.tuning.trials import (
     end_for_test,
     expected_start,
     schedule_of,
-    size_of,
     study_of,
     trainings_end,
 )

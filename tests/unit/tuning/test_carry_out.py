@@ -16,7 +16,7 @@ from kgtuner.errors import Hung, KGTunerError
 from kgtuner.execution.inprocess import InProcess
 from kgtuner.execution.tasks import EvaluateTask, Resources
 from kgtuner.tuning.carry_out import _interrupted_once
-from kgtuner.tuning.loading import load_tuned
+from kgtuner.tuning.finished import load_tuned
 from kgtuner.tuning.run_folder import RunFolder
 
 
