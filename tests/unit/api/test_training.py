@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -147,3 +148,16 @@ def test_without_an_observer_progress_shows_in_a_notebook_only(
     assert "trial 0: MRR" in show_with(SimpleNamespace(kernel=object()))
     kt.train(graph, CONFIG, observer=[])
     assert capsys.readouterr().out == ""
+
+
+def test_a_training_does_without_what_only_a_search_or_a_symbolic_shape_needs() -> None:
+    """Each is time before the first step and memory until the last one, in every process that trains."""
+    heavy = {"optuna", "sqlalchemy", "sklearn", "pandas", "sympy", "networkx"}
+    code = (
+        "import sys, kgtuner as kt\n"
+        "config = kt.default_config('distmult').updated({'training.max_steps': 2, 'training.validate_every': 1})\n"
+        "kt.train(kt.load_dataset('world'), config=config)\n"
+        f"print(sorted({heavy} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.splitlines()[-1] == "[]"
