@@ -15,13 +15,16 @@ import pickle
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from mmap import mmap
-from typing import IO, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 import numpy.typing as npt
 
 from kgtuner.errors import DataError
 from kgtuner.graph.ogb.pickle_length import end_of_pickle
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 PLAIN_DTYPES = frozenset(
     f"{kind}{size}" for kind, sizes in {"i": (1, 2, 4, 8), "u": (1, 2, 4, 8), "f": (2, 4, 8), "b": (1,)}.items()
@@ -215,6 +218,24 @@ class PlainUnpickler(pickle.Unpickler):
         return self.storages.setdefault(key, StorageRecord(key, kind.code, count))
 
 
+class Stretch(io.RawIOBase):
+    """Bytes to be read from where they are: gigabytes of a mapped file are copied once, into what comes out of them."""
+
+    def __init__(self, content: memoryview) -> None:
+        self.content = content
+        self.at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer) -> int:
+        room = memoryview(buffer).cast("B")
+        count = min(len(room), len(self.content) - self.at)
+        room[:count] = self.content[self.at : self.at + count]
+        self.at += count
+        return count
+
+
 def load(content: bytes | mmap, what: str, start: int = 0) -> tuple[Any, dict[str, StorageRecord], int]:
     """One pickle's content with records in it, see `plain`, the memory that its tensors refer to, and where it ends.
 
@@ -224,8 +245,9 @@ def load(content: bytes | mmap, what: str, start: int = 0) -> tuple[Any, dict[st
     """
     try:
         end = end_of_pickle(content, start)
-        unpickler = PlainUnpickler(io.BytesIO(content[start:end]))
-        return unpickler.load(), unpickler.storages, end
+        with memoryview(content) as view, view[start:end] as stretch:
+            unpickler = PlainUnpickler(io.BufferedReader(Stretch(stretch)))
+            return unpickler.load(), unpickler.storages, end
     except NotPlain as error:
         raise NotPlain(f"{what} is refused: {error}") from None
     except DataError as error:
