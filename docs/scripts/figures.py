@@ -1,6 +1,6 @@
 """Draws the figures of docs/: python docs/scripts/figures.py
 
-budget.svg    how two hours are used, from kgtuner.tuning.schedule
+budget.svg    how two hours are used in three cases, from kgtuner.tuning.schedule
 subgraph.svg  the multi-start random walk at work, by kgtuner.subgraph on a small graph made for the picture
 world.svg     benchmarks/results/tuning_world_complex_2m.json
 """
@@ -14,7 +14,8 @@ import numpy as np
 
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.subgraph.random_walk import random_walk
-from kgtuner.tuning.schedule import Schedule
+from kgtuner.tuning.first_training import FIRST_SHARE
+from kgtuner.tuning.schedule import BEFORE_MOVES, STAGE_ONE_SHARE, Schedule
 
 ROOT = Path(__file__).parents[2]
 FOLDER = ROOT / "docs" / "figures"
@@ -39,48 +40,51 @@ def bar(x: float, y: float, width: float, height: float, color: str) -> str:
 
 
 def budget() -> str:
-    total = 7200.0
-    schedule = Schedule.of(total, 0.5, two_stages=True)
-    rungs = schedule.rungs
-    left, scale, top, height = 24.0, 712 / total, 50.0, 46.0
+    """Three rows: what follows the first training of the default, by how many full trainings the budget holds."""
+    total, cases = 7200.0, (("six full trainings", 1150.0), ("two", 3200.0), ("hardly one", 5800.0))
+    usual = Schedule.of(total, STAGE_ONE_SHARE, two_stages=True)
+    parts = [text(24, 26, "Two hours, one worker, by what the first training of the default shows", size=15)]
+    for k, (holds, full_training) in enumerate(cases):
+        spent = min(full_training, FIRST_SHARE * usual.end)
+        parts += budget_row(f"They hold {holds}.", usual.at_cost(full_training, 1, spent), total, 50 + 96 * k)
+    legend = (
+        (GREEN, "the default configuration"),
+        (BLUE, "on the subgraph"),
+        (ORANGE, "on the full graph"),
+        (GREY, "test"),
+    )
+    for k, (color, words) in enumerate(legend):
+        parts += [bar(24 + k * 190, 340, 14, 12, color), text(44 + k * 190, 350, words, size=12)]
+    return svg(760, 366, parts, "Shares of a two-hour budget, in three cases")
 
-    def at(seconds: float) -> float:
-        return left + seconds * scale
 
+def budget_row(title: str, schedule: Schedule, total: float, top: float) -> list[str]:
+    """One budget as a bar, its parts named and timed below it."""
+    left, scale, height = 24.0, 712 / total, 28.0
+    rungs, begin, end = schedule.rungs, schedule.began, schedule.stage_one_end
     first, second = schedule.rung_end(rungs.first_share), schedule.rung_end(rungs.second_share)
-    parts = [text(left, 26, "Two hours, both stages", size=15)]
-    n = 32
-    for i in range(n):
-        parts.append(
-            bar(at(i * schedule.stage_one_end / n), top, schedule.stage_one_end / n * scale, height, BLUE)
-        )
-    for i in range(rungs.trials):
-        width = (first - schedule.stage_one_end) / rungs.trials
-        color = GREEN if i == 0 else ORANGE
-        parts.append(bar(at(schedule.stage_one_end + i * width), top, width * scale, height, color))
-    for i in range(3):
-        width = (second - first) / 3
-        parts.append(bar(at(first + i * width), top, width * scale, height, GREEN if i == 2 else ORANGE))
-    parts.append(bar(at(second), top, (schedule.end - second) * scale, height, ORANGE))
-    parts.append(bar(at(schedule.end), top, (total - schedule.end) * scale, height, GREY))
-    labels = [
-        (0.0, schedule.stage_one_end, "subgraph: many short trials"),
-        (schedule.stage_one_end, first, "8 trials"),
-        (first, second, "best 2 + default"),
-        (second, schedule.end, "the best one"),
+    last = "moves from the best" if rungs is BEFORE_MOVES else "the best one"
+    pieces = [
+        (0.0, begin, 1, GREEN, "default"),
+        (begin, end, max(2, round((end - begin) / 100)), BLUE, "subgraph"),
+        (end, first, rungs.trials, ORANGE, f"{rungs.trials} trials"),
+        (first, second, 3, ORANGE, "2 + default"),
+        (second, schedule.end, 6 if rungs is BEFORE_MOVES else 1, ORANGE, last),
+        (schedule.end, total, 1, GREY, ""),
     ]
-    for begin, end, words in labels:
-        parts.append(text(at((begin + end) / 2), top + height + 18, words, anchor="middle", size=12))
-        parts.append(
-            text(at((begin + end) / 2), top + height + 34, minutes(end - begin), anchor="middle", color=GREY)
-        )
-    parts.append(text(at((schedule.end + total) / 2), top - 8, "test", anchor="middle", size=12))
-    for k, (color, words) in enumerate(
-        [(BLUE, "on the subgraph"), (ORANGE, "on the full graph"), (GREEN, "the default configuration")]
-    ):
-        x = left + k * 190
-        parts += [bar(x, top + height + 54, 14, 12, color), text(x + 20, top + height + 64, words, size=12)]
-    return svg(760, 180, parts, "Shares of a two-hour budget")
+    parts = [text(left, top, title, size=12)]
+    for start, stop, n, color, words in pieces:
+        width = (stop - start) / n
+        for i in range(n):
+            own = GREEN if words == "2 + default" and i == n - 1 else color
+            parts.append(bar(left + (start + i * width) * scale, top + 8, width * scale, height, own))
+        if words:
+            middle = left + (start + stop) / 2 * scale
+            parts.append(text(middle, top + height + 22, words, anchor="middle", size=12))
+            parts.append(
+                text(middle, top + height + 37, minutes(stop - start), anchor="middle", color=GREY, size=12)
+            )
+    return parts
 
 
 def minutes(seconds: float) -> str:

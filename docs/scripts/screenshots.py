@@ -43,11 +43,7 @@ def picture(driver: Any, page: Path, theme: str, width: int, height: int, sectio
     wait = WebDriverWait(driver, 60)
     wait.until(lambda d: d.execute_script("return document.documentElement.dataset.plots === 'ready'"))
     driver.execute_script("for (const p of plots) if (p.plot.offsetParent) draw(p)")
-    wait.until(
-        lambda d: d.execute_script(
-            "return plots.filter((p) => p.drawn).every((p) => p.plot.querySelector('.main-svg'))"
-        )
-    )
+    wait.until(lambda d: d.execute_script("return plots.filter((p) => p.drawn).every((p) => p.done)"))
     top = driver.execute_script(
         "return document.getElementById(arguments[0]).getBoundingClientRect().top + scrollY", section
     )

@@ -15,6 +15,26 @@ QUIET = 40
 """Curves beside the best ones, in grey."""
 
 
+def training_curve(report: Mapping[str, Any]) -> dict[str, Any]:
+    """The curve of a training of its own, from `RunResult.to_mapping()`, as `curves_figure` takes it."""
+    points = report["curve"]
+    return {
+        "number": 0,
+        "value": report["best"],
+        "default": False,
+        "seconds": [point["seconds"] for point in points],
+        "metric": [point["metric"] for point in points],
+        "steps": [point["step"] for point in points],
+    }
+
+
+def training_figure(report: Mapping[str, Any]) -> go.Figure:
+    """Validation over the seconds of one training, from `RunResult.to_mapping()`."""
+    if len(report["curve"]) < 2:
+        return notice("The training has validated once, so there is no curve to draw.")
+    return curves_figure([training_curve(report)], str(report["metric"]))
+
+
 def curves_figure(curves: Sequence[Mapping[str, Any]], metric: str = "mrr") -> go.Figure:
     """The best trainings in colour, others in grey.
 

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from kgtuner.prediction import LinkPredictor
+
+if TYPE_CHECKING:
+    import plotly.graph_objects as go
 
 
 @dataclass(frozen=True)
@@ -22,6 +25,12 @@ class TrainResult:
     report: dict[str, Any]
     output: Path | None
     model: LinkPredictor
+
+    def plot_curve(self) -> go.Figure:
+        """Validation over the seconds of the training, as a plotly figure."""
+        from kgtuner.plots.curves import training_figure
+
+        return training_figure(self.report)
 
     def _repr_html_(self) -> str:
         from kgtuner.tuning.notebook import trained_html

@@ -36,8 +36,25 @@ class Browser:
 
         WebDriverWait(self.driver, seconds, poll_frequency=0.05).until(lambda d: d.execute_script(script))
 
+    def draw_all(self) -> None:
+        """Draw every plot that is to be seen, and wait until plotly has ended with each."""
+        self.run("for (const p of plots) if (p.plot.offsetParent) draw(p)")
+        self.wait("return plots.filter((p) => p.drawn).every((p) => p.done)")
+
     def run(self, script: str, *values: Any) -> Any:
         return self.driver.execute_script(script, *values)
+
+    def prefer(self, scheme: str) -> None:
+        """Tell pages that the reader's system is "light" or "dark"."""
+        features = [{"name": "prefers-color-scheme", "value": scheme}]
+        self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": features})
+
+    def barriers(self) -> list[str]:
+        """What axe-core finds wrong for people who see little or use no mouse, with the elements."""
+        from axe_core_python.selenium import Axe
+
+        found = Axe().run(self.driver)["violations"]
+        return [f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]]
 
     def console(self) -> list[dict[str, Any]]:
         """Everything that went to the console, errors of the security policy included."""
@@ -70,9 +87,10 @@ def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
 
 @pytest.fixture
 def browser(chromium: Browser) -> Iterator[Browser]:
-    """Nothing that a page remembers in one test is known in the next."""
+    """Nothing that a page remembers or is told in one test is known in the next."""
     yield chromium
     chromium.run("sessionStorage.clear()")
+    chromium.prefer("light")
 
 
 ENTITIES = tuple(

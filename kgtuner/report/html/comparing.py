@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from kgtuner.plots.style import PALETTE, label, measured, metric_axis, new_figure, notice, rounded, sign
 from kgtuner.report.html.blocks import Block, code, column, figure, section, table, text
 from kgtuner.report.html.reading import RunReport
-from kgtuner.report.html.sections import REPORTED, command_of
+from kgtuner.report.html.reproducing import command_of
+from kgtuner.report.html.sections import REPORTED
 from kgtuner.report.text import metric_title, metric_value, printable, setting
 from kgtuner.tuning.budget import format_seconds
 

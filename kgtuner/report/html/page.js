@@ -1,7 +1,7 @@
 "use strict";
 // Everything below comes from one JSON document, and reaches the page as text content only.
 const content = JSON.parse(document.getElementById("content").textContent);
-const plots = []; // [element, figure], drawn when they come into sight
+const plots = []; // {plot, figure, drawn, done}: drawn when they come into sight, done when plotly has ended
 const memory = { // what a page that reloads itself, or that is opened again, still knows
   get(key) { try { return sessionStorage.getItem("kgtuner:" + key); } catch { return null; } },
   set(key, value) { try { sessionStorage.setItem("kgtuner:" + key, value); } catch { /* not allowed here */ } },
@@ -80,7 +80,7 @@ function buildFigure(block) {
   const plot = element("div", { class: "plot" });
   plot.style.minHeight = (block.figure.layout.height || 360) + "px";
   if (block.leastWidth) plot.style.minWidth = block.leastWidth + "px";
-  plots.push({ plot, figure: block.figure, drawn: false });
+  plots.push({ plot, figure: block.figure, drawn: false, done: false });
   return element("figure", {},
     block.title ? element("h3", { text: block.title }) : null,
     element("div", block.leastWidth ? { class: "scroll", tabindex: "0", role: "region", "aria-label": "plot" } : { class: "scroll" }, plot),
@@ -221,7 +221,9 @@ function draw(entry) {
     layout.dragmode = false;
     if (layout.xaxis && !layout.xaxis.tickvals) layout.xaxis = { ...layout.xaxis, nticks: 4, tickangle: 0 };
   }
-  Plotly.newPlot(entry.plot, entry.figure.data, layout, SETTINGS).then(() => Plotly.relayout(entry.plot, colours(entry.figure)));
+  Plotly.newPlot(entry.plot, entry.figure.data, layout, SETTINGS)
+    .then(() => Plotly.relayout(entry.plot, colours(entry.figure)))
+    .then(() => { entry.done = true; });
 }
 
 function near(entry) {

@@ -61,6 +61,7 @@ class RunReport:
         folder: the run folder.
         state: "unfinished" when nobody works on it and it has no result, as after a power cut.
         settings, environment, started: as asked for and recorded when the run began.
+        executor: where its trials ran and how many at once, as `Executor.describe`; empty for a run of format 1.
         graph: sizes and name of the graph.
         best: None before the first trial has a value.
         valid, test: metrics of the best; test also by_relation and by_category. None where there are none.
@@ -84,6 +85,7 @@ class RunReport:
     state: State
     settings: TuneSettings
     environment: Mapping[str, Any]
+    executor: Mapping[str, Any]
     started: str
     fingerprint: str
     graph: Mapping[str, Any]
@@ -162,6 +164,7 @@ def read_run(path: str | Path, *, with_examples: bool = True) -> RunReport:
         state=state,
         settings=settings,
         environment=run.get("environment", {}),
+        executor=run.get("executor") or {},
         started=str(run.get("started", "")),
         fingerprint=str(run.get("fingerprint", "")),
         graph={

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -20,7 +19,6 @@ from kgtuner.report.html.blocks import (
     cards,
     code,
     column,
-    facts,
     figure,
     grid,
     section,
@@ -30,8 +28,9 @@ from kgtuner.report.html.blocks import (
 )
 from kgtuner.report.html.reading import RunReport
 from kgtuner.report.html.relations import TITLE, relation_section
+from kgtuner.report.html.reproducing import reproduce
 from kgtuner.report.tables import sampled_sentence
-from kgtuner.report.text import metric_title, metric_value, printable, setting
+from kgtuner.report.text import metric_title, metric_value, setting
 from kgtuner.tuning.budget import format_seconds
 from kgtuner.tuning.result import STAGES
 from kgtuner.tuning.trials import UNSAID
@@ -391,68 +390,6 @@ def spending(report: RunReport) -> Block:
         short="Budget",
         lead=f"{format_seconds(report.seconds)} of a budget of {report.settings.budget}.",
     )
-
-
-def reproduce(report: RunReport) -> Block:
-    settings, best = report.settings, report.best
-    commands = ["# the search", command_of(report)]
-    if best is not None and best.stage == "full":
-        graph = _graph_argument(report)
-        place = shlex.quote(printable(report.folder / "best.yaml"))
-        commands += ["# one training of what it found", f"kgtuner train {graph} --config {place} --seed 1"]
-    kept = {
-        "graph": f"{report.graph['name']}, fingerprint {report.fingerprint[:16]}…",
-        "size": f"{report.graph['entities']:,} entities, {report.graph['relations']:,} relations, "
-        f"{report.graph['train']:,} / {report.graph['valid']:,} / {report.graph['test']:,} triples",
-        "seed": settings.seed,
-        "started": report.started,
-        "run folder": report.folder.resolve(),
-        "report written": report.written,
-        **{str(k).replace("_", " "): v for k, v in report.environment.items()},
-    }
-    if report.peak_rss_mb:
-        kept["peak memory"] = f"{report.peak_rss_mb:,.0f} MB"
-    limits = [
-        "A budget in wall-clock time gives other trials on another machine; a budget in trials repeats exactly on "
-        "the same one."
-    ]
-    if _graph_argument(report) == "GRAPH":
-        limits.append("GRAPH is what was given as the graph: the run keeps its triples, not the path.")
-    return section(
-        "reproduce", "Reproduce", code("\n".join(commands), "Commands"), facts(kept), text(" ".join(limits), quiet=True)
-    )  # fmt: skip
-
-
-def command_of(report: RunReport) -> str:
-    """The command that asks for the same run again, defaults left out."""
-    settings = report.settings
-    budget = settings.budget
-    parts = ["kgtuner", "tune", _graph_argument(report), "--model", ",".join(settings.models)]
-    if budget.trials is not None:
-        parts += ["--trials", str(budget.trials)]
-    else:
-        parts += ["--budget", f"{budget.seconds:g}s" if budget.seconds is not None else str(budget)]
-    parts += ["--seed", str(settings.seed)]
-    usual = type(settings)(models=settings.models, budget=budget)
-    for name in ("metric", "algorithm", "device", "threads", "max_steps"):
-        if getattr(settings, name) != getattr(usual, name):
-            parts += [f"--{name.replace('_', '-')}", str(getattr(settings, name))]
-    if settings.space != usual.space:
-        own = report.folder / "space.yaml"
-        parts += ["--space", str(own) if own.exists() else settings.space]
-    if not settings.two_stages:
-        parts.append("--one-stage")
-    else:
-        for name in ("stage_one_share", "subgraph_ratio"):
-            if getattr(settings, name) != getattr(usual, name):
-                parts += [f"--{name.replace('_', '-')}", f"{getattr(settings, name):g}"]
-    return " ".join(shlex.quote(printable(part)) for part in parts)
-
-
-def _graph_argument(report: RunReport) -> str:
-    from kgtuner.graph.catalog import DATASETS
-
-    return report.graph["name"] if report.graph["name"] in DATASETS else "GRAPH"
 
 
 def _ended(report: RunReport) -> int:

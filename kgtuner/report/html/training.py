@@ -13,8 +13,7 @@ from kgtuner.config import TrialConfig
 from kgtuner.errors import KGTunerError, RunError
 from kgtuner.evaluation.evaluator import evaluate_split, final_rows
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
-from kgtuner.plots.curves import curves_figure
-from kgtuner.plots.style import notice
+from kgtuner.plots.curves import training_figure
 from kgtuner.report.html.blocks import Block, cards, code, column, facts, figure, section, table, text
 from kgtuner.report.html.examples import RelationExamples, relation_examples
 from kgtuner.report.html.relations import relation_section
@@ -146,25 +145,11 @@ def _answer(report: TrainingReport) -> Block:
 
 
 def _learning(report: TrainingReport) -> Block:
-    points, metric = report.result["curve"], str(report.result["metric"])
-    curve = {
-        "number": 0,
-        "value": report.result["best"],
-        "default": False,
-        "seconds": [point["seconds"] for point in points],
-        "metric": [point["metric"] for point in points],
-        "steps": [point["step"] for point in points],
-    }
-    drawn = (
-        curves_figure([curve], metric)
-        if len(points) > 1
-        else notice("The training has validated once, so there is no curve to draw.")
-    )
     return section(
         "learning",
         "Learning curve",
-        figure(drawn),
-        lead=f"{metric_title(metric)} on validation while training.",
+        figure(training_figure(report.result)),
+        lead=f"{metric_title(str(report.result['metric']))} on validation while training.",
     )
 
 

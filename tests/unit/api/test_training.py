@@ -54,6 +54,14 @@ def test_a_graph_of_the_same_size_with_other_ids_is_refused(graph: kt.KnowledgeG
             kt.evaluate(trained, permuted)
 
 
+def test_a_training_has_its_curve_as_a_figure(graph: kt.KnowledgeGraph) -> None:
+    config = CONFIG.limited(max_steps=6, validate_every=2)
+    run = kt.train(graph, config)
+    drawn = run.plot_curve().data[0]
+    assert list(drawn.y) == pytest.approx([point["metric"] for point in run.report["curve"]], abs=1e-4)
+    assert drawn.customdata == ("2", "4", "6")
+
+
 @pytest.mark.parametrize(("given", "expected"), [(None, 1), (3, 3)])
 def test_a_training_uses_one_thread_unless_told_otherwise_and_leaves_torch_as_it_was(
     given: int | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from kgtuner.plots.curves import HIGHLIGHTED, curves_figure
+from kgtuner.plots.curves import HIGHLIGHTED, curves_figure, training_figure
 from kgtuner.plots.style import notice_of
 
 
@@ -29,3 +29,10 @@ def test_a_mean_rank_is_shown_with_its_own_sign() -> None:
 def test_one_validation_is_no_curve() -> None:
     assert notice_of(curves_figure([curve(0, 0.5, points=1)])) is not None
     assert notice_of(curves_figure([])) is not None
+
+
+def test_a_single_training_is_a_curve_and_one_validation_a_sentence() -> None:
+    points = [{"step": 10 * i, "seconds": float(i), "metric": i / 10, "loss": 1.0} for i in (1, 2)]
+    report = {"metric": "mrr", "best": 0.2, "curve": points}
+    assert list(training_figure(report).data[0].y) == [0.1, 0.2]
+    assert notice_of(training_figure({**report, "curve": points[:1]})) is not None

@@ -14,7 +14,7 @@ import pytest
 from benchmarks.report import make_graph
 from kgtuner.report.html.page import render, script_json
 from kgtuner.report.html.reading import Best, RunReport, read_run
-from kgtuner.report.html.sections import answer, command_of, sections_of
+from kgtuner.report.html.sections import answer, sections_of
 from kgtuner.tuning.run_folder import RunFolder
 
 NewRun = Callable[..., RunFolder]
@@ -109,17 +109,6 @@ def test_names_of_the_graph_are_safe_to_show(new_run: NewRun) -> None:
     text = script_json(sections_of(read_run(new_run(graph=graph).path)))
     assert "\\u003c/script\\u003e\\\\x1b[31m" in text
     assert "<" not in text
-
-
-def test_the_command_asks_for_the_same_run_again(new_run: NewRun) -> None:
-    folder = new_run(metric="hits_at_10", seed=3)
-    assert command_of(read_run(folder.path)) == (
-        "kgtuner tune GRAPH --model distmult --trials 6 --seed 3 --metric hits_at_10"
-    )
-
-
-def test_a_command_with_one_stage_has_no_setting_of_the_first(new_run: NewRun) -> None:
-    assert command_of(read_run(new_run(two_stages=False).path)).endswith("--seed 0 --one-stage")
 
 
 @pytest.fixture
