@@ -70,6 +70,7 @@ class Browser:
 @pytest.fixture(scope="session")
 def chromium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
     webdriver = pytest.importorskip("selenium.webdriver", reason="install kgtuner[browser]")
+    pytest.importorskip("axe_core_python", reason="install kgtuner[browser]")
     program, chromedriver = shutil.which("chromium"), shutil.which("chromedriver")
     if not program or not chromedriver:
         pytest.skip("chromium and chromedriver are not installed")

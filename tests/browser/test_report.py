@@ -177,11 +177,17 @@ def test_text_has_enough_contrast_in_both_themes(browser: Browser, written: Writ
 
 @pytest.mark.parametrize(("theme", "width"), [("light", 1200), ("dark", 1200), ("light", 360)])
 def test_axe_finds_no_barrier(browser: Browser, written: Written, theme: str, width: int) -> None:
-    pytest.importorskip("axe_core_python", reason="install kgtuner[browser]")
     browser.prefer(theme)
     browser.open(written(), width=width)
     browser.draw_all()
     assert browser.barriers() == []
+
+
+def test_axe_names_a_barrier_where_there_is_one(browser: Browser, written: Written) -> None:
+    browser.open(written())
+    browser.run("document.querySelector('#subtitle').style.color = '#ccc'")
+    browser.run("document.querySelector('main').append(element('img'))")
+    assert {one.partition(":")[0] for one in browser.barriers()} == {"color-contrast", "image-alt"}
 
 
 def test_everything_has_a_name_for_those_who_cannot_see_it(browser: Browser, written: Written) -> None:
@@ -254,6 +260,9 @@ def test_the_page_of_a_single_training_opens_with_its_curve_and_hostile_names_as
     browser.draw_all()
     assert browser.run("return plots.filter((p) => p.drawn).length") == 2  # the curve and the relations
     assert browser.run("return document.querySelector('#relations').textContent.includes('<b>bold</b>')")
+    shown = browser.run("return document.querySelector('#relations').textContent")
+    assert "Examples from the validation triples" in shown
+    assert "test" not in shown
     assert browser.console() == []
 
 

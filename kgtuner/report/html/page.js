@@ -115,7 +115,7 @@ function buildExamples(block) {
         element("div", {}, element("span", { class: example.right ? "right" : "wrong", text: example.right ? "✓ right: " : "✗ rank " + example.rank + " for " }), document.createTextNode(example.answer)),
         element("ol", {}, ...example.top.map(([name, right]) => element("li", { class: right ? "right" : null, text: name })))))));
   return element("div", {},
-    element("h3", { text: "Examples from the test triples" }),
+    element("h3", { text: `Examples from the ${block.split} triples` }),
     element("p", { class: "quiet", text: "Each question with the three first answers, other known facts left out. A “wrong” answer may be a fact that the graph lacks." }),
     element("div", { class: "grid" },
       element("div", {}, element("h3", { text: "Best relations" }), ...groups(true)),

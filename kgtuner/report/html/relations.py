@@ -68,13 +68,13 @@ def relation_section(
             label="by relation",
             memory=memory,
         ),
-        _shown_examples(examples),
+        _shown_examples(examples, split),
         short="Relations",
         lead=f"Filtered {split} metrics. A category is read head side to tail side: in 1-N a head has many tails.",
     )
 
 
-def _shown_examples(examples: Sequence[RelationExamples]) -> Block:
+def _shown_examples(examples: Sequence[RelationExamples], split: str) -> Block:
     if not examples:
         return text("There are no examples: no relation was asked often enough, or there is no model to ask.")
     groups = [
@@ -95,4 +95,4 @@ def _shown_examples(examples: Sequence[RelationExamples]) -> Block:
         }
         for group in examples
     ]  # fmt: skip
-    return {"type": "examples", "groups": groups}
+    return {"type": "examples", "split": split, "groups": groups}
