@@ -61,5 +61,7 @@ def test_trials_survive_a_server_that_is_killed_and_comes_back(server: Postgres)
     back.join()
     finish(study, later, 0.25, {"seconds": 2.0})
     store.close()
-    kept = TrialStore(server.url, "killed").trials("full")
+    store = TrialStore(server.url, "killed")
+    kept = store.trials("full")
+    store.close()
     assert [(t.value, t.params) for t in kept if t.value is not None] == [(0.5, {"x": value}), (0.25, {})]
