@@ -13,6 +13,7 @@ import torch
 from safetensors.torch import load_file
 
 import kgtuner as kt
+from kgtuner.tuning.result import TuneResult
 
 CLOCK = ["seconds", "elapsed"]
 """Columns of the table of trials that no two runs share."""
@@ -34,8 +35,8 @@ def test_one_worker_and_a_number_of_trials_give_the_same_run_in_two_processes(tm
         command = [sys.executable, "-c", PROGRAM, str(output)]
         subprocess.run(command, env=environment, check=True, capture_output=True, timeout=300)
     one, two = (kt.load_run(output) for output in outputs)
-    assert isinstance(one, kt.TuneResult)
-    assert isinstance(two, kt.TuneResult)
+    assert isinstance(one, TuneResult)
+    assert isinstance(two, TuneResult)
     assert set(one.trials["stage"]) == {"subgraph", "full"}
     assert len(one.trials) == 6
     pd.testing.assert_frame_equal(
