@@ -411,6 +411,7 @@ def test_a_training_on_the_subgraph_that_is_cut_off_goes_on_from_its_checkpoint(
     assert all(task.save_end for task in fake.tasks if task.save_to is not None)
 
 
+@pytest.mark.slow  # it really proposes
 def test_under_a_clock_the_same_observations_give_the_same_proposals(
     graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
