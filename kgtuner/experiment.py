@@ -133,6 +133,7 @@ def run(
     metric: str = "mrr",
     device: str = "auto",
     checkpoint: Path | None = None,
+    save_end: bool = True,
     on_validation: Callable[[CurvePoint], None] = lambda point: None,
     clock: Clock = time.monotonic,
 ) -> RunResult:
@@ -144,8 +145,8 @@ def run(
         seed: decides start values, batches, negatives and dropout.
         metric: what validation maximises, e.g. "mrr".
         device: "auto" takes a CUDA device if there is one, else the CPU.
-        checkpoint: a .safetensors file; if it exists, training goes on from it. It is written now and then
-            and at the end, so that a training can be taken up again with higher limits.
+        checkpoint: a .safetensors file; if it exists, training goes on from it. It is written now and then.
+        save_end: whether it is written at the end too, so that the training can be taken up again with higher limits.
         on_validation: called after each validation.
         clock: seconds that only grow.
 
@@ -204,10 +205,10 @@ def run(
 
         def after_validation(point: CurvePoint) -> None:
             on_validation(point)
-            if trainer.ending:
-                save()
-            else:
+            if not trainer.ending:
                 save_when_due()
+            elif save_end:
+                save()
 
         outcome = trainer.run(validate, after_validation, save_when_due, CHECKPOINT_SECONDS)
         started = clock()
@@ -305,6 +306,9 @@ def pick_device(name: str) -> str:
         raise ConfigError(
             f"the device {name!r} was asked for, but this machine has no usable CUDA device; use cpu"
         )
+    if kind.type == "cuda" and kind.index is not None and kind.index >= torch.cuda.device_count():
+        there = ", ".join(f"cuda:{number}" for number in range(torch.cuda.device_count()))
+        raise ConfigError(f"the device {name!r} was asked for, but this machine has {there}")
     return name
 
 
@@ -396,7 +400,9 @@ def prepare(
             training.validate_every_seconds,
             final_validations,
         ),
-        BestParameters(model, checkpoint.parent if checkpoint is not None else None),
+        BestParameters(
+            model, checkpoint.with_name(f"{checkpoint.name}.best") if checkpoint is not None else None
+        ),
         clock,
     )
     settings = config.to_mapping()

@@ -122,8 +122,7 @@ def tune(
         try_default=try_default,
     )
     _check(settings)
-    for device in getattr(executor, "devices", ()):
-        pick_device(device)
+    _check_devices(executor)
     watching = observers_or_lines(observer, settings.metric)
     notes: list[str] = []
     asked = clock()
@@ -194,6 +193,7 @@ def resume(
             )
         watching = [EventsFile(folder.events), *observers_or_lines(observer, settings.metric)]
         executor = executor or executor_from(run.get("executor") or Local().describe())
+        _check_devices(executor)
         result = carry_out(folder, settings, graph, watching, clock, executor=executor, began=began)
     finally:
         folder.unlock()
@@ -223,6 +223,11 @@ def _check(settings: TuneSettings) -> None:
         raise ConfigError(unknown("metric", settings.metric, METRICS))
     pick_device(settings.device)
     load_space(settings.space, settings.models)
+
+
+def _check_devices(executor: Executor | None) -> None:
+    for device in getattr(executor, "devices", ()):
+        pick_device(device)
 
 
 def _check_strategy(settings: TuneSettings) -> None:

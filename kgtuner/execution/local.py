@@ -20,6 +20,9 @@ from kgtuner.types import Clock
 SILENT_SECONDS = 60.0
 """Without a sign of life for so long a worker counts as hanging."""
 
+STARTING_SECONDS = 300.0
+"""And so does one that has not got ready for so long: it imports, perhaps from a slow file system."""
+
 IDLE_SECONDS = 300.0
 """And so does one that lives and has not computed for so long: it waits for something that does not come."""
 
@@ -39,8 +42,8 @@ class Local(Executor):
     Args:
         workers: processes; None for one, or one for each device.
         devices: such as ("cuda:0", "cuda:1"), dealt out to the workers in turn; without any the run's device is used.
-        silent_after, idle_after: seconds after which a worker counts as hanging: without a sign of life, and without
-            having computed.
+        silent_after, idle_after: seconds after which a worker that has started counts as hanging: without a sign of
+            life, and without having computed.
         clock: seconds that only grow.
 
     Raises:
@@ -148,19 +151,21 @@ class Local(Executor):
         return []
 
     def _died(self, slot: Slot) -> list[tuple[Job, Message]]:
-        job, ready = slot.job, slot.ready
+        job, ready, said = slot.job, slot.ready, slot.last_words  # a new process has said nothing yet
         code = slot.end()
         if not ready:
             slot.failed_starts += 1
             if slot.failed_starts >= STARTS:
                 raise RunError(
-                    f"no worker can be started: {slot.last_words or f'exit code {code}'}; a script that calls "
+                    f"no worker can be started: {said or f'exit code {code}'}; a script that calls "
                     'kgtuner needs `if __name__ == "__main__":` around the call'
                 )
         slot.replaced += 1
         slot.start(self.entry(), self.clock())
         if job is None:
             return []
+        if said:
+            return [(job, Failed("WorkerDied", f"the worker ended unexpectedly: {said}"))]
         if code == -9 and kills_for_memory() > slot.kills_before:
             return [
                 (job, Failed("OutOfMemory", "the system killed the worker for want of memory (signal 9)"))
@@ -169,14 +174,15 @@ class Local(Executor):
             how = "the worker was killed (signal 9), most often because the machine ran out of memory"
         else:
             how = f"the worker ended unexpectedly with exit code {code}"
-        return [(job, Failed("WorkerDied", f"{how}: {slot.last_words}" if slot.last_words else how))]
+        return [(job, Failed("WorkerDied", how))]
 
     def _silence(self, slot: Slot) -> str:
         """Why a busy worker counts as hanging, empty if it does not."""
         if slot.job is None:
             return ""
         now = self.clock()
-        if now - slot.heard > self.silent_after:
+        patience = self.silent_after if slot.ready else max(self.silent_after, STARTING_SECONDS)
+        if now - slot.heard > patience:
             return f"the worker gave no sign of life for {now - slot.heard:.0f} s and was stopped"
         if slot.ready and now - slot.computed_at > self.idle_after:
             return f"the worker had computed nothing for {now - slot.computed_at:.0f} s and was stopped"

@@ -19,6 +19,7 @@ class TrainTask:
         threads: CPU threads of this training.
         save_to: where the best parameters go (.safetensors), None to drop them.
         checkpoint: where the whole state goes (.safetensors); if it exists, training goes on from it.
+        save_end: whether the state is kept at the end too, so that a later task can go on with it.
     """
 
     graph: Path
@@ -29,6 +30,7 @@ class TrainTask:
     threads: int
     save_to: Path | None = None
     checkpoint: Path | None = None
+    save_end: bool = True
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -95,6 +95,7 @@ def _train(task: TrainTask, graph: KnowledgeGraph, send: Send) -> dict[str, Any]
         metric=task.metric,
         device=task.device,
         checkpoint=task.checkpoint,
+        save_end=task.save_end,
         on_validation=report,
     )
     if task.save_to is not None:

@@ -12,15 +12,20 @@ from kgtuner.models import Model
 from kgtuner.training.parameters import write_tensors
 
 IN_MEMORY_BYTES = 2 << 30
-"""Models above this size keep their best parameters in a file, if there is a folder for it."""
+"""Models above this size keep their best parameters in a file, if there is a place for it."""
 
 
 class BestParameters:
-    """A second copy of the parameters, replaced whenever a validation is the best so far."""
+    """A second copy of the parameters, replaced whenever a validation is the best so far.
 
-    def __init__(self, model: Model, folder: Path | None = None) -> None:
+    Args:
+        model: whose parameters they are.
+        file: where those of a large model are kept until they are restored; of this training alone.
+    """
+
+    def __init__(self, model: Model, file: Path | None = None) -> None:
         size = sum(p.numel() * p.element_size() for p in model.state_dict().values())
-        self._file = folder / "best.safetensors" if folder is not None and size > IN_MEMORY_BYTES else None
+        self._file = file if size > IN_MEMORY_BYTES else None
         self._copy: dict[str, torch.Tensor] | None = None
 
     def keep(self, model: Model) -> None:
@@ -40,9 +45,12 @@ class BestParameters:
                 self._copy[name].copy_(value)
 
     def restore(self, model: Model) -> None:
-        """Put the best parameters back; the model stays as it is when none were kept."""
+        """Put the best parameters back, for good where they were in a file; without any the model stays as it is."""
         if self._copy is not None:
             model.load_state_dict(self.tensors())
+        if self._file is not None:
+            self._file.unlink(missing_ok=True)
+            self._copy = None
 
     def tensors(self) -> dict[str, torch.Tensor]:
         """The kept parameters by name; empty when none were kept."""

@@ -127,14 +127,29 @@ def _first_line(error: Exception) -> str:
 
 def trained_seconds(path: Path | None) -> float:
     """Seconds of training behind a checkpoint; 0 where there is none that can be read."""
-    if path is None or not path.exists():
+    try:
+        return float(_state(path)["progress"]["seconds"])
+    except (ValueError, TypeError, KeyError):
         return 0.0
+
+
+def begun_with(path: Path | None) -> dict[str, Any]:
+    """The configuration of a checkpoint, without the limits that may change; empty where none can be read."""
+    try:
+        return dict(_state(path)["identity"]["configuration"])
+    except (ValueError, TypeError, KeyError):
+        return {}
+
+
+def _state(path: Path | None) -> Any:
+    """What stands in a checkpoint beside its tensors, None where it cannot be read."""
+    if path is None or not path.exists():
+        return None
     try:
         with safe_open(path, framework="pt") as file:
-            state = json.loads((file.metadata() or {}).get("kgtuner", "null"))
-        return float(state["progress"]["seconds"])
-    except (OSError, SafetensorError, ValueError, TypeError, KeyError, RecursionError):
-        return 0.0
+            return json.loads((file.metadata() or {}).get("kgtuner", "null"))
+    except (OSError, SafetensorError, ValueError, RecursionError):
+        return None
 
 
 def _below(prefix: str, tensors: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:

@@ -19,6 +19,9 @@ ORIGIN = (
 AGAIN = "again"
 """Attribute of a trial that goes on where another one stopped: that trial's number."""
 
+UNFINISHED = "subgraph-"
+"""How the checkpoints of stage one begin; nothing goes on from them once their training has ended."""
+
 
 class KeptModels:
     """The folder of parameters and checkpoints.
@@ -49,6 +52,19 @@ class KeptModels:
         return (
             self.folder / f"checkpoint-{trial.number if number is None else number}.safetensors"
         ).absolute()
+
+    def unfinished(self, trial: Trial) -> Path:
+        """Where a training on the subgraph is kept while it runs; the same when it was cut off and is made again."""
+        number = trial.user_attrs.get(ORIGIN)
+        if number is None:
+            number = trial.number
+            trial.set_user_attr(ORIGIN, number)
+        return (self.folder / f"{UNFINISHED}{number}.safetensors").absolute()
+
+    def drop_unfinished(self, file: Path | None = None) -> None:
+        """Take away what is kept of one training on the subgraph that has ended, or of all."""
+        for found in self.folder.glob(f"{UNFINISHED}*" if file is None else f"{file.name}*"):
+            found.unlink(missing_ok=True)
 
     def named_checkpoint(self, name: str) -> Path:
         """Where a training is kept that a strategy may ask to go on: by what is trained, not by a trial's number."""

@@ -227,19 +227,30 @@ class TuningRun:
         return result
 
     def launch(
-        self, plan: StagePlan, study: Study, trial: Trial, config: TrialConfig, checkpoint: Path | None = None
+        self,
+        plan: StagePlan,
+        study: Study,
+        trial: Trial,
+        config: TrialConfig,
+        checkpoint: Path | None = None,
+        *,
+        for_good: bool = False,
     ) -> None:
         """Hand out one trial; its result or its failure is kept when it ends.
 
         Args:
             plan, study, trial, config: what to train, where it is kept.
-            checkpoint: where its whole state is kept; if it exists, the training goes on from there.
+            checkpoint: where its whole state is kept; if it exists, the training goes on from there, at its sizes.
+            for_good: whether nothing goes on from where it ends; then the checkpoint, of `KeptModels.unfinished`, goes
+                with its end.
         """
         shown = {"model.dimension": config.model.options.get("dimension")} | dict(trial.params)
         self.notify(TrialStarted(plan.stage, trial.number, shown if trial.params else config.flat()))
-        under_way = UnderWay.starting(plan, study, trial, config, checkpoint, self.elapsed)
+        under_way = UnderWay.starting(plan, study, trial, config, checkpoint, self.elapsed, for_good=for_good)
+        if under_way.config.training.batch_size < config.training.batch_size:  # halved in an earlier sitting
+            self._tell_batch(under_way)
         try:
-            require_memory(config, plan.size, self.free_memory())
+            require_memory(under_way.config, plan.size, self.free_memory())
         except TrialFailed as error:
             self._failed(under_way, error)
         else:
@@ -255,6 +266,7 @@ class TuningRun:
             threads=under_way.plan.threads,
             save_to=self.model_path(under_way.number) if under_way.keeps_model else None,
             checkpoint=under_way.checkpoint,
+            save_end=not under_way.for_good,
         )
         self.store.flush()  # whatever comes, what runs is known
         under_way.submitted(self.elapsed, self._last_moment(under_way.plan), self.start_seconds)
@@ -311,16 +323,23 @@ class TuningRun:
         self.note(f"Trial {under_way.number} runs again ({what}): {error}.")
         with storage_errors(self.store.place):
             under_way.trial.set_user_attr("tries", again.tries)
-            if halved and batch < under_way.trial.params.get(
-                BATCH_SIZE, 0
-            ):  # where it was searched and not raised
-                under_way.trial.set_user_attr(TRAINED, {BATCH_SIZE: batch})
+        if halved:
+            self._tell_batch(again)
         self._submit(again)
+
+    def _tell_batch(self, under_way: UnderWay) -> None:
+        """Note the batch size of a trial that has a smaller one than was asked for, for the search."""
+        batch = under_way.config.training.batch_size
+        if batch < under_way.trial.params.get(BATCH_SIZE, 0):  # where it was searched and not raised
+            with storage_errors(self.store.place):
+                under_way.trial.set_user_attr(TRAINED, {BATCH_SIZE: batch})
 
     def _failed(self, under_way: UnderWay, error: TrialFailed) -> None:
         study, trial = under_way.study, under_way.trial
         with storage_errors(self.store.place):
             fail(study, trial, error.reason, str(error))
+        if under_way.for_good:
+            self.models.drop_unfinished(under_way.checkpoint)
         for traceback in getattr(error, "__notes__", []):
             self.log(traceback)
         told = f"{error.reason}: {error}"
@@ -340,6 +359,8 @@ class TuningRun:
         self.peak_rss_mb = max(self.peak_rss_mb, result["peak_rss_mb"])
         if under_way.keeps_model:
             self.models.sweep(study, self._written_now())
+        if under_way.for_good:
+            self.models.drop_unfinished(under_way.checkpoint)
         self.save_state(force=True)
         seconds = self.elapsed - under_way.began
         self.notify(TrialEnded(under_way.plan.stage, under_way.number, value, None, seconds, is_best))

@@ -62,6 +62,7 @@ def stage_one(
         return not worth_another(schedule.stage_one_end - run.elapsed, schedule.subgraph_slot)
 
     if over():
+        run.models.drop_unfinished()
         return schedule
     run.begin(plan, graph.n_entities, len(graph.train))
     enqueue_defaults(run, study, space)
@@ -77,10 +78,12 @@ def stage_one(
         if schedule is not None:
             slot = slot_or_rest(schedule.stage_one_end - run.elapsed, schedule.subgraph_slot)
             seconds = min(slot, as_many_epochs(config, small, whole, schedule.last_seconds))
-        run.launch(plan, study, trial, limited(run, config, SUBGRAPH_STEPS, seconds))
+        config = limited(run, config, SUBGRAPH_STEPS, seconds)
+        run.launch(plan, study, trial, config, run.models.unfinished(trial), for_good=True)
         return True
 
     run.fill(offer)
+    run.models.drop_unfinished()
     run.end_stage()
     return schedule
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
 from optuna.study import Study
 from optuna.trial import Trial
 
 from kgtuner.config import TrialConfig
 from kgtuner.execution.executor import Job
-from kgtuner.training.checkpoint import trained_seconds
+from kgtuner.training.checkpoint import begun_with, trained_seconds
 from kgtuner.tuning.events import Stage
 from kgtuner.tuning.raising import GraphSize
 from kgtuner.tuning.schedule import LEAST_TRAINING_SECONDS, START_SECONDS
@@ -48,7 +50,8 @@ class UnderWay:
     """One trial, from the moment it is handed out.
 
     Attributes:
-        plan, study, trial, config, checkpoint: as given to `TuningRun.launch`.
+        plan, study, trial, checkpoint, for_good: as given to `TuningRun.launch`.
+        config: what is trained: as given, with the sizes of the training that goes on and perhaps half the batch.
         began: seconds of the budget used when it was first handed out; submitted_at: the last time.
         ends_by: seconds of the budget used when its training has to be over by itself, None without a limit.
         tries: how often it was begun.
@@ -71,6 +74,7 @@ class UnderWay:
     halved: bool = False
     goes_on: bool = False
     validated: bool = False
+    for_good: bool = False
     job: Job = field(init=False)
 
     @classmethod
@@ -82,11 +86,16 @@ class UnderWay:
         config: TrialConfig,
         checkpoint: Path | None,
         now: float,
+        *,
+        for_good: bool = False,
     ) -> UnderWay:
         limit = config.training.max_seconds
         trained = trained_seconds(checkpoint)
         ends_by = None if limit is None else now + limit - trained
-        return cls(plan, study, trial, config, checkpoint, now, ends_by, goes_on=trained > 0)
+        config = at_its_sizes(config, begun_with(checkpoint))
+        return cls(
+            plan, study, trial, config, checkpoint, now, ends_by, goes_on=trained > 0, for_good=for_good
+        )
 
     @property
     def number(self) -> int:
@@ -146,3 +155,22 @@ class UnderWay:
             halved=self.halved or halved,
             validated=False,
         )
+
+
+def at_its_sizes(config: TrialConfig, begun: Mapping[str, Any]) -> TrialConfig:
+    """A configuration with the batch size and the dimension of a training that goes on.
+
+    An earlier sitting may have halved the batch when memory ran out, or have had memory for another dimension; with
+    other sizes its checkpoint would be refused, and all that it has learnt be lost.
+
+    Args:
+        begun: the configuration of the checkpoint, empty where there is none.
+    """
+    flat = config.flat()
+    sizes = {"training.batch_size": begun.get("training"), "model.dimension": begun.get("model")}
+    changes: dict[str, int] = {}
+    for name, section in sizes.items():
+        size = section.get(name.partition(".")[2]) if isinstance(section, dict) else None
+        if isinstance(size, int) and size > 0 and flat.get(name, size) != size:
+            changes[name] = size
+    return config.updated(changes) if changes else config

@@ -1,17 +1,22 @@
-"""Ctrl-C in a terminal, which reaches every process of the command: exit code 130, one sentence, nothing lost."""
+"""Ctrl-C in a terminal, which reaches every process of the command, and SIGTERM, which reaches one: nothing is lost."""
 
 from __future__ import annotations
 
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
+import psutil
 import pytest
 
+import kgtuner as kt
 from kgtuner.cli.main import main
 
 
@@ -67,3 +72,54 @@ def test_a_run_interrupted_while_its_folder_is_made_leaves_none_behind(tmp_path:
     assert code == 130
     assert lines[-1].startswith("kgtuner: interrupted")
     assert output.exists() == (output / "run.json").exists()
+
+
+def running(session: int) -> list[psutil.Process]:
+    """Processes of a session, but for those that have ended and were not asked about yet."""
+    found = []
+    for process in psutil.process_iter():
+        with suppress(psutil.Error, ProcessLookupError):
+            if os.getsid(process.pid) == session and process.status() != psutil.STATUS_ZOMBIE:
+                found.append(process)
+    return found
+
+
+def test_a_run_that_is_terminated_reports_its_best_and_leaves_no_process_and_no_shared_memory(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    output = tmp_path / "run"
+    options = [
+        "--trials",
+        "100",
+        "--max-steps",
+        "300",
+        "--one-stage",
+        "--algorithm",
+        "random",
+        "--workers",
+        "2",
+        "--json",
+    ]
+    command = [sys.executable, "-m", "kgtuner.cli.main", "tune", "world", *options, "--output", str(output)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True
+    )
+    log, deadline = output / "log.txt", time.monotonic() + 60
+    while not (log.exists() and re.search(r"TrialEnded\(.*value=[0-9]", log.read_text())):
+        assert process.poll() is None, "the command ended before it could be terminated"
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+    assert main(["tune", "--resume", str(output)]) == 4  # there is one coordinator already
+    assert f"another process is working in {output}; wait for it" in capsys.readouterr().err
+    workers = [p for p in running(process.pid) if p.pid != process.pid]
+    assert len(workers) >= 2
+    for each in (process.pid, *(p.pid for p in workers)):
+        assert "/dev/shm" not in Path(f"/proc/{each}/maps").read_text()  # so none can be left there
+    process.terminate()
+    answer, error = process.communicate(timeout=60)
+    assert process.returncode == 130, error
+    assert running(process.pid) == []
+    told = json.loads(answer)
+    assert told["stopped_by"] == "interrupted"
+    assert told["valid"]["mrr"] > 0
+    assert kt.load_run(output).best_config.model.name == "complex"

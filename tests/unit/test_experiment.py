@@ -600,6 +600,11 @@ def test_device_that_is_not_there_is_refused(monkeypatch: pytest.MonkeyPatch) ->
         ConfigError, match="'cuda:0' was asked for, but this machine has no usable CUDA device"
     ):
         pick_device("cuda:0")
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: True)
+    monkeypatch.setattr(torch.cuda, "device_count", lambda: 2)
+    assert pick_device("cuda:1") == "cuda:1"
+    with pytest.raises(ConfigError, match="'cuda:2' was asked for, but this machine has cuda:0, cuda:1$"):
+        pick_device("cuda:2")
 
 
 def test_a_long_preparation_counts_before_and_after_a_training_and_leaves_a_quarter() -> None:

@@ -1,4 +1,4 @@
-"""What a Ray cluster has room for, with a cluster that is only said to be there."""
+"""What a Ray cluster has room for, and how its tasks break off, with a cluster that is only said to be there."""
 
 from __future__ import annotations
 
@@ -10,6 +10,9 @@ import pytest
 
 import kgtuner as kt
 from kgtuner.errors import ConfigError
+from kgtuner.execution.executor import Job
+from kgtuner.execution.ray import SILENT_SECONDS
+from kgtuner.execution.tasks import Alive, EvaluateTask, Failed, Resources
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.events import Silent
 from kgtuner.tuning.run_folder import RunFolder
@@ -17,6 +20,7 @@ from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.settings import TuneSettings
 
 ray = pytest.importorskip("ray")
+exceptions = pytest.importorskip("ray.exceptions")
 
 
 @pytest.fixture
@@ -98,3 +102,81 @@ def test_what_ray_says_when_it_cannot_start_is_one_sentence(
         ConfigError, match=r"^no Ray cluster can be started here: RuntimeError: no port is free$"
     ):
         kt.Ray().start()
+
+
+TASK = EvaluateTask(
+    graph=Path("graph"), config={}, device="cpu", threads=1, parameters=Path("model"), split="valid"
+)
+
+MISSING = "ModuleNotFoundError: No module named 'kgtuner'"
+
+
+class FakeClock:
+    def __init__(self) -> None:
+        self.now = 0.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+def running(monkeypatch: pytest.MonkeyPatch, messages: list[Any]) -> tuple[kt.Ray, Job, FakeClock]:
+    """An executor with one task, of which these messages come; an error among them breaks it off."""
+
+    def get(message: Any) -> Any:
+        if isinstance(message, Exception):
+            raise message
+        return message
+
+    stream = iter(messages)
+    monkeypatch.setattr(ray, "get", get)
+    monkeypatch.setattr(ray, "wait", lambda streams, **options: (streams if messages else [], []))
+    monkeypatch.setattr(ray, "cancel", lambda stream, force: None)
+    clock = FakeClock()
+    executor, job = kt.Ray(clock=clock), Job(TASK, Resources(), "ray")
+    executor._streams[stream] = job
+    return executor, job, clock
+
+
+@pytest.mark.parametrize(
+    ("error", "kind", "said"),
+    [
+        (exceptions.NodeDiedError("it was unplugged"), "WorkerDied", "the node was lost: it was unplugged"),
+        (exceptions.WorkerCrashedError(), "WorkerDied", "the worker was killed or broke down: "),
+        (exceptions.OutOfMemoryError("9 of 8 GB"), "OutOfMemory", "Ray stopped the training for want of memory"),
+        (
+            exceptions.RayTaskError("answers", f"Traceback\n{MISSING}", ImportError()),
+            "WorkerDied",
+            f"the worker cannot work: {MISSING}",
+        ),
+        (exceptions.RayError("something else"), "WorkerDied", "something else"),
+    ],
+    ids=lambda value: type(value).__name__ if isinstance(value, Exception) else "",
+)  # fmt: skip
+def test_whatever_breaks_a_task_off_is_one_failure_with_a_reason(
+    monkeypatch: pytest.MonkeyPatch, error: Exception, kind: str, said: str
+) -> None:
+    executor, job, _ = running(monkeypatch, [error])
+    ((heard, failed),) = executor.wait(0.0)
+    assert heard is job
+    assert isinstance(failed, Failed)
+    assert failed.kind == kind
+    assert failed.message.startswith(said)
+    assert not any(slot.busy for slot in executor.health())
+
+
+def test_a_task_that_goes_silent_on_a_cluster_hangs_and_one_that_still_waits_for_room_does_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    messages: list[Any] = []
+    executor, job, clock = running(monkeypatch, messages)
+    clock.now += 10 * SILENT_SECONDS
+    assert executor.wait(0.0) == []  # it has not begun
+    executor, job, clock = running(monkeypatch, [alive := Alive(1.0, 100.0)])
+    assert executor.wait(0.0) == []
+    assert executor.health()[0].rss_mb == alive.rss_mb
+    monkeypatch.setattr(ray, "wait", lambda streams, **options: ([], []))
+    clock.now += SILENT_SECONDS + 1
+    ((heard, failed),) = executor.wait(0.0)
+    assert heard is job
+    assert failed == Failed("Hung", "the worker gave no sign of life for 61 s and was stopped")
+    assert not any(slot.busy for slot in executor.health())

@@ -9,12 +9,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
+import kgtuner as kt
+from kgtuner import experiment
 from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_config
 from kgtuner.errors import RunError
 from kgtuner.execution.executor import Job
+from kgtuner.execution.inprocess import InProcess
 from kgtuner.execution.local import Local
 from kgtuner.execution.storage import RESULT, requeue_interrupted
 from kgtuner.execution.tasks import Failed, Resources, TrainTask
@@ -144,6 +148,35 @@ def test_a_search_sees_the_batch_size_that_was_trained_with(
     seen = study.sampler._observations(study, second, space, given=True)
     assert seen.codes[:, place].tolist() == [batch // 2]
     assert first.params["training.batch_size"] == batch  # what was asked for stays on record
+
+
+def test_a_trial_whose_batch_was_halved_before_a_kill_goes_on_with_the_half(
+    run: TuningRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entity = np.arange(60)
+    parts = [np.column_stack([entity, np.full(60, r), (entity + step) % 60]) for r, step in enumerate((1, 7))]
+    graph = kt.KnowledgeGraph.from_arrays(np.concatenate(parts), name="ring", seed=0, leaks="keep")
+    graph.save(run.folder.graph)
+    space = load_space("full", ["complex"])
+    study = run.store.study("full", SAMPLERS["random"](space, seed=0))
+    trial, assignment = ask(study, space)
+    batch = assignment["training.batch_size"]
+    small = {"model.dimension": 8, "training.mode": "negative_sampling", "loss.name": "cross_entropy"}
+    config = TrialConfig.from_flat(assignment).updated(small).limited(max_steps=4, validate_every=2)
+    half = config.updated({"training.batch_size": batch // 2})
+    checkpoint = run.checkpoint_path(trial)
+    experiment.run(half, graph, seed=0, checkpoint=checkpoint)  # and killed before its end was kept
+    requeue_interrupted(study)
+    trial, again = ask(study, space)
+    assert again == assignment
+    assert run.checkpoint_path(trial) == checkpoint
+    run.executor = InProcess()
+    plan = StagePlan("full", run.folder.graph, None, 4, 1, SIZE)
+    result = run.train(plan, study, trial, config, run.checkpoint_path(trial))
+    assert result is not None
+    assert result["config"]["training"]["batch_size"] == batch // 2
+    place = [parameter.name for parameter in space.codes.parameters].index("training.batch_size")
+    assert observed(run, space, "full", 0).codes[:, place].tolist() == [batch // 2]
 
 
 SIZE = GraphSize(6, 1, 6)

@@ -386,6 +386,63 @@ def test_a_training_that_is_cut_off_goes_on_from_its_checkpoint(
     assert fake.tasks[0].config["optimizer"] == cut_off.config["optimizer"]
 
 
+def test_a_training_on_the_subgraph_that_is_cut_off_goes_on_from_its_checkpoint(
+    worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    worker.slots = 2
+    run, interrupted = started(worker, tmp_path, graph, FakeClock())
+    worker.killed_at = 100.0
+    with pytest.raises(KeyboardInterrupt):
+        two_stage(run, graph)
+    run.store.close()
+    cut_off = {job.task.checkpoint: job.task.config["optimizer"] for _, job, _ in interrupted.ends}  # type: ignore[union-attr]
+    assert len(cut_off) == 2
+    for checkpoint in cut_off:
+        checkpoint.write_text("3.0")  # of a minute ago, before the kill
+    worker.killed_at = float("inf")
+    again, fake = started(worker, tmp_path, graph, FakeClock())
+    two_stage(again, graph)
+    first = {task.checkpoint: task.config["optimizer"] for task in fake.tasks[:2]}
+    assert first == cut_off
+    small = [task for task in fake.tasks if task.save_to is None]
+    assert not any(task.save_end for task in small)  # nothing goes on from there
+    assert len({task.checkpoint for task in small}) == len(small)
+    assert not list(again.folder.models.glob("subgraph-*"))
+    assert all(task.save_end for task in fake.tasks if task.save_to is not None)
+
+
+@pytest.mark.slow  # it really proposes
+def test_under_a_clock_the_same_observations_give_the_same_proposals(
+    graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    class Slower(FakeWorker):
+        """Takes longer around each training, so that nothing happens at the same second."""
+
+        quality = staticmethod(
+            lambda task: by_rate(task) - 1e-5 * (task.config["training"]["max_seconds"] or 0)
+        )
+
+        def trained(self, task: Task) -> tuple[float, dict[str, Any] | Failed]:
+            seconds, result = super().trained(task)
+            return seconds + 0.3, result
+
+    class Quick(FakeWorker):
+        quality = Slower.quality
+
+    seen = []
+    for kind in (Quick, Slower):
+        run, _ = started(kind, tmp_path / kind.__name__, graph, FakeClock(), budget=120.0)
+        two_stage(run, graph)
+        trials = run.store.trials("subgraph")
+        seen.append([(t.params, t.value, t.user_attrs[RESULT]["elapsed"]) for t in trials])
+        run.store.close()
+    quick, slower = seen
+    both = min(len(quick), len(slower))
+    assert both > 10  # more than are drawn before the first is proposed by what was observed
+    assert [found[:2] for found in quick[:both]] == [found[:2] for found in slower[:both]]
+    assert all(a[2] < b[2] for a, b in zip(quick[:both], slower[:both], strict=True))
+
+
 def test_a_budget_in_full_trainings_survives_an_interruption_of_the_first(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:

@@ -11,7 +11,7 @@ from kgtuner.defaults import default_config
 from kgtuner.tuning import under_way
 from kgtuner.tuning.raising import GraphSize
 from kgtuner.tuning.schedule import START_SECONDS
-from kgtuner.tuning.under_way import TRIES, StagePlan, UnderWay
+from kgtuner.tuning.under_way import TRIES, StagePlan, UnderWay, at_its_sizes
 
 
 def started(
@@ -77,6 +77,18 @@ def test_out_of_memory_leaves_a_training_that_goes_on_its_batch_and_its_checkpoi
     last = again.with_half_the_batch(30.0)
     assert last is not None
     assert last.with_half_the_batch(40.0) is None  # it was tried three times; what it was worth before stands
+
+
+def test_a_training_that_goes_on_keeps_the_sizes_with_which_it_began() -> None:
+    config = default_config("complex").updated({"training.batch_size": 512, "model.dimension": 200})
+    begun = config.updated(
+        {"training.batch_size": 256, "model.dimension": 120, "optimizer.learning_rate": 0.7}
+    )
+    goes_on = at_its_sizes(config, begun.to_mapping())
+    sizes = {"training.batch_size": 256, "model.dimension": 120}
+    assert goes_on == config.updated(sizes)  # nothing else is taken from there
+    for nothing in ({}, {"training": 3}, {"training": {"batch_size": -1}, "model": {"dimension": "large"}}):
+        assert at_its_sizes(config, nothing) is config
 
 
 def test_a_trial_is_given_up_soon_after_its_stage_should_be_over() -> None:
