@@ -61,6 +61,8 @@ class Comparison:
                     "metric": run.metric,
                     "seed": run.settings.seed,
                     "budget": str(run.settings.budget),
+                    "algorithm": run.settings.algorithm,
+                    "executor": dict(run.executor),
                     "seconds": run.seconds,
                     "stages": run.stages,
                     "valid": run.valid,
@@ -84,6 +86,8 @@ def compare_runs(runs: Sequence[RunReport]) -> Comparison:
         warnings.append("The runs are on different graphs or splits: their metrics do not compare.")
     if len({str(run.settings.budget) for run in runs}) > 1:
         warnings.append("The runs had different budgets.")
+    if len({_workers(run) for run in runs}) > 1:
+        warnings.append("The runs had different numbers of workers: the same time is not the same work.")
     if len({run.metric for run in runs}) > 1:
         warnings.append("The runs tuned for different metrics.")
     open_ones = [name for name, run in zip(names, runs, strict=True) if run.state != "finished"]
@@ -120,7 +124,9 @@ def _rows(runs: Sequence[RunReport]) -> list[tuple[str, list[str]]]:
         ("models", [", ".join(run.settings.models) for run in runs]),
         ("state", [run.state for run in runs]),
         ("seed", [str(run.settings.seed) for run in runs]),
+        ("algorithm", [run.settings.algorithm for run in runs]),
         ("budget", [str(run.settings.budget) for run in runs]),
+        ("workers", [_workers(run) for run in runs]),
         ("time used", [format_seconds(run.seconds) for run in runs]),
     ]
     for stage, title in (("subgraph", "trials on the subgraph"), ("full", "trials on the full graph")):
@@ -163,6 +169,12 @@ def _names(folders: Sequence[Path]) -> list[str]:
         if len(set(names)) == len(set(map(tuple, parts))):
             break
     return [printable(name) for name in names]
+
+
+def _workers(run: RunReport) -> str:
+    """How many trials ran at once; a Ray cluster may decide that itself."""
+    workers = run.executor.get("workers")
+    return f"{workers or 'all'} of Ray" if run.executor.get("name") == "ray" else str(workers or 1)
 
 
 def _trials(run: RunReport, stage: str) -> str:

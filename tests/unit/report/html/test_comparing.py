@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
 
 from benchmarks.report import make_graph, make_run
+from kgtuner.execution.local import Local
+from kgtuner.execution.ray import Ray
 from kgtuner.report.html.comparing import compare_runs, comparison_sections
 from kgtuner.report.html.page import render
 from kgtuner.report.html.reading import read_run
@@ -26,6 +29,21 @@ def test_runs_on_different_graphs_are_warned_about(ended_run: Path, tmp_path: Pa
     other = make_run(tmp_path / "other", 6, graph=make_graph(30)).path
     found = compare_runs([read_run(ended_run), read_run(other)])
     assert "The runs are on different graphs or splits: their metrics do not compare." in found.warnings
+
+
+def test_runs_with_other_numbers_of_workers_are_warned_about(ended_run: Path) -> None:
+    one = read_run(ended_run)
+    two, ray = (
+        dataclasses.replace(one, executor=executor.describe())
+        for executor in (Local(2), Ray("10.0.0.1:6379", workers=None))
+    )
+    assert compare_runs([one, dataclasses.replace(one, executor=Local(1).describe())]).warnings == []
+    found = compare_runs([one, two, ray])
+    assert found.warnings == [
+        "The runs had different numbers of workers: the same time is not the same work."
+    ]
+    assert found.table.loc["workers"].tolist() == ["1", "2", "all of Ray"]
+    assert found.to_mapping()["runs"][1]["executor"]["workers"] == 2
 
 
 def test_a_run_that_has_not_ended_is_named(tmp_path: Path) -> None:
