@@ -6,6 +6,7 @@ import dataclasses
 import math
 from collections.abc import Callable
 from functools import partial
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -104,12 +105,33 @@ def test_grash_starts_with_fewer_where_a_training_would_be_all_overhead() -> Non
 
 
 def test_racing_promotes_the_best_of_a_rung() -> None:
-    requests = carried_out(racing(problem(6.0, pool=200)))
-    lowest = [r for r in requests if r.fidelity == "small" and r.share < 1]
-    next_rung = [r for r in requests if r.fidelity == "small" and r.share == 1]
-    assert 0 < len(next_rung) <= len(lowest) / 2  # the best third of each moment
-    chosen = np.mean([height(r) for r in next_rung])
-    assert chosen > np.mean([height(r) for r in lowest])
+    requests = carried_out(racing(problem(3.0, pool=200)))
+    rungs = {
+        key: [r for r in requests if (r.fidelity, r.share) == key]
+        for key in (("small", 1 / 16), ("small", 1 / 4), (FULL, 1 / 4), (FULL, 1.0))
+    }
+    counts = [len(made) for made in rungs.values()]
+    assert sum(counts) == len(requests)
+    assert counts[0] > counts[1] > counts[2] >= 1  # the best quarter of each moment goes on
+    assert counts[1] <= counts[0] / 2
+    means = [np.mean([abs(float(r.row[0]) - 0.3) for r in made]) for made in rungs.values() if made]
+    assert all(above < below for below, above in pairwise(means[:3]))
+
+
+def test_racing_spends_what_is_left_on_the_best_that_can_go_on() -> None:
+    requests = carried_out(racing(problem(1.0, pool=200)))
+    lowest = [r for r in requests if r.share == 1 / 16]
+    assert len(lowest) == 1  # at the end of a budget from the beginning
+    assert (requests[-1].fidelity, requests[-1].share) == (FULL, 1.0)
+
+
+def test_racing_has_no_trainings_that_are_not_worth_their_start() -> None:
+    shares = {(r.fidelity, r.share) for r in carried_out(racing(problem(6.0, pool=200, least=0.05)))}
+    assert shares == {("small", 0.2), ("small", 1 / 4), (FULL, 1 / 4), (FULL, 1.0)}
+    shares = {(r.fidelity, r.share) for r in carried_out(racing(problem(6.0, pool=200, least=0.3)))}
+    assert shares == {("small", 1.0), (FULL, 1 / 4), (FULL, 1.0)}
+    alone = {(r.fidelity, r.share) for r in carried_out(racing(problem(6.0, pool=200), use_subgraph=False))}
+    assert alone == {(FULL, 1 / 16), (FULL, 1 / 4), (FULL, 1.0)}
 
 
 def test_a_search_on_the_full_graph_pays_its_budget_and_learns() -> None:
