@@ -61,6 +61,7 @@ class TrainingConfig:
     patience: int = 5  # validations in a row without a better MRR before training stops
     halve_learning_rate_after: int | None = 3  # validations in a row without a relative gain of 1e-4
     frequency_weights: bool = True  # positives weighted by 1 / sqrt(n(h,r) + n(r,t))
+    queries_at_once: int | None = None  # gradient of a batch in parts, to take less memory; None: as a whole
     precision: Precision = "auto"  # of large matmuls in training; auto: bf16 where the hardware has it
 
     def __post_init__(self) -> None:
@@ -70,7 +71,7 @@ class TrainingConfig:
             raise ConfigError(unknown("training.precision", self.precision, PRECISIONS))
         for name in ("batch_size", "max_steps", "validate_every", "patience"):
             _require(name, getattr(self, name), int, minimum=1)
-        for name in ("max_valid_triples", "halve_learning_rate_after"):
+        for name in ("max_valid_triples", "halve_learning_rate_after", "queries_at_once"):
             if getattr(self, name) is not None:
                 _require(name, getattr(self, name), int, minimum=1)
         for name in ("max_epochs", "max_seconds", "validate_every_seconds"):

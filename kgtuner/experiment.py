@@ -16,6 +16,7 @@ from typing import Any, TypeVar
 
 import numpy as np
 import torch
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from kgtuner import kernels
 from kgtuner.config import Component, TrialConfig
@@ -275,12 +276,24 @@ def check(config: TrialConfig) -> None:
                 f"{section} {component.name}: an option is too large for any memory, got "
                 + ", ".join(f"{key}: {value!r:.40}" for key, value in component.options.items())
             ) from None
+    if config.training.queries_at_once is not None and normalises_batches(config):
+        raise ConfigError(
+            f"training.queries_at_once does not go with {config.model.name} as configured, which normalises over its "
+            f"batch, got {config.training.queries_at_once}; leave it out, or lower training.batch_size"
+        )
     if config.training.mode != "negative_sampling":
         for part, name in ((model, config.model.name), (loss, config.loss.name)):
             if not part.ALL_ENTITIES:
                 raise ConfigError(
                     f"{name} works with training.mode negative_sampling only, got {config.training.mode}"
                 )
+
+
+def normalises_batches(config: TrialConfig) -> bool:
+    """Whether the model looks at its batch as a whole, so that a batch in parts is not the same."""
+    with torch.device("meta"):
+        model = build_model(config.model, 1, 1)
+    return any(isinstance(layer, _BatchNorm) for layer in model.modules())
 
 
 def build_model(component: Component, n_entities: int, n_relations: int) -> Model:
@@ -367,11 +380,14 @@ def prepare(
     )
     compile_kernels(device)
     compiled = arithmetic_on(device) != "torch"
+    at_once = training.queries_at_once
     step: NegativeSamplingStep | AllEntitiesStep
     if training.mode == "negative_sampling":
         dense = _touches_most(config, negatives, graph.n_entities, optimizer.row_updates)
         parts = (model, loss, regularizer, negatives, queries, generator)
-        step = NegativeSamplingStep(*parts, dense=dense, compiled=compiled, optimizer=optimizer)
+        step = NegativeSamplingStep(
+            *parts, dense=dense, compiled=compiled, optimizer=optimizer, at_once=at_once
+        )
     else:
         every = training.mode == "k_vs_all"
         step = AllEntitiesStep(
@@ -382,6 +398,7 @@ def prepare(
             generator,
             every_answer=every,
             low_precision=low_precision(training.precision, device, graph.n_entities),
+            at_once=at_once,
         )
     max_steps = training.max_steps
     if training.max_epochs is not None:
@@ -406,7 +423,7 @@ def prepare(
         clock,
     )
     settings = config.to_mapping()
-    # A training may go on longer than it was first meant to, and then validate less often.
+    # A training may go on longer than it was first meant to, then validate less often, and with less memory.
     limits = (
         "max_steps",
         "max_epochs",
@@ -414,6 +431,7 @@ def prepare(
         "patience",
         "validate_every",
         "validate_every_seconds",
+        "queries_at_once",
     )
     for limit in limits:
         settings["training"].pop(limit)

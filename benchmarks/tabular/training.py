@@ -82,7 +82,7 @@ def trained(job: Job) -> dict[str, Any]:
     wall, cpu = time.monotonic(), time.process_time()
     try:
         config = config_of(job)
-        require_memory(config, size_of(graph), MEMORY)
+        config = require_memory(config, size_of(graph), MEMORY)
         result = run(config, graph, seed=job.seed, clock=time.process_time, on_validation=curve.append)
         row |= {
             "value": result.best,

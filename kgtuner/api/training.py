@@ -96,7 +96,12 @@ def train(
         all_entities = why_not_all_entities(graph) is None
         config = default_for(model, graph.n_entities, all_entities=all_entities)
         config = fitted(config, size, FREE_SHARE * free)
-    require_memory(config, size, free)
+    fits = require_memory(config, size, free)  # what is asked for stays what the folder says
+    if fits != config:
+        on_note(
+            f"the gradient is computed for {fits.training.queries_at_once} of a batch's {config.training.batch_size} "
+            "queries at a time, to fit into memory"
+        )
     watching = observers_or_lines(observer, metric)
     asked_for = {"metric": metric, "seed": seed, "device": device, "threads": threads}
     if output is None:
@@ -104,7 +109,7 @@ def train(
         with _threads(threads or 1):
             result = _watched(
                 started,
-                config,
+                fits,
                 graph,
                 watching,
                 on_validation,
@@ -136,7 +141,7 @@ def train(
         with _threads(threads or 1):
             result = _watched(
                 started,
-                config,
+                fits,
                 graph,
                 [EventsFile(folder.events), *watching],
                 on_validation,

@@ -10,6 +10,7 @@ from torch import Tensor
 from kgtuner.losses import Answers, Loss, ScoreGradient
 from kgtuner.models import Model
 from kgtuner.regularizers import Regularizer
+from kgtuner.training.accumulated import Accumulated
 from kgtuner.training.queries import TrainingQueries
 from kgtuner.training.steps import Gradient, QueryRows
 
@@ -20,7 +21,8 @@ class AllEntitiesStep:
     Three matmuls make almost all of its cost: scores, and their gradient to queries and to entities.
     With `low_precision` these run in bfloat16, with sums in float32 inside the matmul; parameters,
     losses and the gradient of each right answer stay in full precision. The entity gradient is dense.
-    Rows of the batch are taken in chunks, so that the scores stay within `SCORE_NUMBERS` numbers.
+    Rows of the batch are taken in chunks, so that the scores stay within `SCORE_NUMBERS` numbers; with `at_once`
+    what the model makes of a batch is made for so many queries at a time as well.
     """
 
     SCORE_NUMBERS = 1 << 26
@@ -36,11 +38,13 @@ class AllEntitiesStep:
         *,
         every_answer: bool,
         low_precision: bool = False,
+        at_once: int | None = None,
     ) -> None:
         self.model, self.loss, self.regularizer = model, loss, regularizer
         self.queries = queries
         self.generator = generator
         self.every_answer = every_answer
+        self.at_once = at_once
         self.n = len(queries.group_entity) if every_answer else len(queries)
         self.chunk = max(1, self.SCORE_NUMBERS // model.n_entities)
         self.dtype = torch.bfloat16 if low_precision else model.entities.dtype
@@ -51,22 +55,41 @@ class AllEntitiesStep:
         self._scores = torch.empty(0, dtype=self.dtype, device=table.device)
 
     def __call__(self, batch: Tensor) -> Gradient:
+        size = self.at_once or len(batch)
+        parts = [batch[start : start + size] for start in range(0, len(batch), size)]
+        if len(parts) == 1:
+            return self._gradient(batch, batch, fresh=True)
+        relation = (self.queries.group_relation if self.every_answer else self.queries.relation)[batch]
+        relations = Accumulated(self.model.relations, self.model.relation_rows(relation)[0])
+        loss = torch.zeros((), device=batch.device)
+        for number, part in enumerate(parts):
+            at = self._gradient(part, batch, fresh=number == 0)
+            relations.add(*at.relations)
+            loss = loss + at.loss
+        return Gradient(loss, (None, self._entity_gradient), relations.gradient)
+
+    def _gradient(self, batch: Tensor, whole: Tensor, *, fresh: bool) -> Gradient:
+        """The gradient of some queries of a whole batch.
+
+        Args:
+            fresh: whether that of entities begins here; else it is added to what is there.
+        """
         queries, model = self.queries, self.model
         full = model.entities.dtype
         if self.every_answer:
             entity, relation = queries.group_entity[batch], queries.group_relation[batch]
             answer_rows, answer_columns = queries.expand(batch)
-            weights = torch.full((len(batch),), 1 / len(batch), dtype=full, device=batch.device)
+            weights = torch.full((len(batch),), 1 / len(whole), dtype=full, device=batch.device)
         else:
             entity, relation = queries.entity[batch], queries.relation[batch]
             answer_rows, answer_columns = torch.arange(len(batch), device=batch.device), queries.answer[batch]
             weights = queries.weight[batch].to(full)
-            weights = weights / weights.sum()
+            weights = weights / (weights if batch is whole else queries.weight[whole].to(full)).sum()
         rows = QueryRows(model, entity, relation, self.generator)
         query = rows.query.detach()
         at_query = torch.empty_like(query)
         gradient = self._entity_gradient
-        if self._entities.dtype != full:
+        if fresh and self._entities.dtype != full:
             self._entities.copy_(model.entities)
         counts = torch.bincount(answer_rows, minlength=len(batch)).to(full)
         loss = torch.zeros((), device=batch.device)
@@ -83,9 +106,10 @@ class AllEntitiesStep:
             at_answers[inside] = at.at_answers
             torch.mul((at.everywhere @ self._entities).to(full), at.weights[:, None], out=at_query[part])
             weighted = (query[part] * at.weights[:, None]).to(self.dtype)
-            if start == 0 and self.dtype == full:
+            first = fresh and start == 0
+            if first and self.dtype == full:
                 torch.mm(at.everywhere.T, weighted, out=gradient)
-            elif start == 0:
+            elif first:
                 gradient.copy_(torch.mm(at.everywhere.T, weighted, out=self._part))
             elif self.dtype == full:
                 gradient.addmm_(at.everywhere.T, weighted)
@@ -98,6 +122,9 @@ class AllEntitiesStep:
             of = answer_rows
             penalty = self.regularizer.penalty(rows.h[of], rows.r[of], t, rows.query[of])
             cost = penalty.mean() * self.regularizer.weight
+            if batch is not whole:
+                of_all = int(queries.answer_counts(whole).sum()) if self.every_answer else len(whole)
+                cost = cost * (len(of) / of_all)
             loss = loss + cost.detach()
             root = root + cost
         torch.autograd.backward(root)

@@ -89,10 +89,14 @@ class TrainingQueries:
             pairs=on_device(groups * n_entities + np.asarray(known.answers, dtype=np.int64)),
         )
 
+    def answer_counts(self, groups: Tensor) -> Tensor:
+        """(b,) how many right answers some distinct queries have."""
+        return self.offsets[groups + 1] - self.offsets[groups]
+
     def expand(self, groups: Tensor) -> tuple[Tensor, Tensor]:
         """All right answers of some distinct queries (b,), as (rows, answers), each (p,)."""
         start = self.offsets[groups]
-        count = self.offsets[groups + 1] - start
+        count = self.answer_counts(groups)
         rows = torch.repeat_interleave(torch.arange(len(groups), device=groups.device), count)
         first = torch.cumsum(count, 0) - count
         position = torch.arange(len(rows), device=groups.device) + (start - first)[rows]

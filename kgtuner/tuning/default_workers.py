@@ -5,11 +5,13 @@ from __future__ import annotations
 import joblib
 import torch
 
-from kgtuner.defaults import default_config
+from kgtuner.defaults import default_for
 from kgtuner.execution.local import Local
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.strategies import STRATEGIES
-from kgtuner.tuning.raising import MEMORY_SHARE, GraphSize, estimated_bytes, free_memory
+from kgtuner.training.all_entities_limit import why_not_all_entities
+from kgtuner.tuning.memory_plan import size_of
+from kgtuner.tuning.raising import MEMORY_SHARE, estimated_bytes, free_memory
 from kgtuner.tuning.settings import TuneSettings
 
 
@@ -23,7 +25,8 @@ def default_executor(settings: TuneSettings, graph: KnowledgeGraph) -> Local:
     on_gpu = settings.device.startswith("cuda") or (settings.device == "auto" and torch.cuda.is_available())
     if settings.budget.trials is not None or settings.algorithm in STRATEGIES or on_gpu:
         return Local()
-    size = GraphSize(graph.n_entities, graph.n_relations, len(graph.train))
-    needed = max(estimated_bytes(default_config(name), size) for name in settings.models)
+    size, all_entities = size_of(graph), why_not_all_entities(graph) is None
+    defaults = [default_for(name, graph.n_entities, all_entities=all_entities) for name in settings.models]
+    needed = max(estimated_bytes(config, size) for config in defaults)
     room = int(MEMORY_SHARE * free_memory(settings.device) / needed)
     return Local(max(1, min(joblib.cpu_count() // (settings.threads or 1), room)))

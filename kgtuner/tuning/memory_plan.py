@@ -1,8 +1,10 @@
 """What a training will hold in memory, before it starts: part by part, and what can be made smaller to fit.
 
 Reduced without changing what is computed: rows are updated singly (`optimizer.row_updates: auto` decides so on large
-graphs), a second copy of large parameters lies on disk (`training/best.py`), ranking scores in chunks. Reduced by the
-search: dimensions, batch sizes and numbers of negatives that cannot fit are taken out of the space before it begins.
+graphs), a second copy of large parameters lies on disk (`training/best.py`), scores against all entities are made in
+chunks, in training and in ranking, and the gradient of a batch is made in parts where the whole would not fit
+(`in_parts`). Reduced by the search: dimensions, batch sizes and numbers of negatives that cannot fit even so are taken
+out of the space before it begins. Not there: tables on the host whose rows a GPU fetches.
 """
 
 from __future__ import annotations
@@ -14,9 +16,11 @@ import numpy as np
 
 from kgtuner.config import TrialConfig
 from kgtuner.domains import Choices
+from kgtuner.experiment import normalises_batches
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import MODELS
 from kgtuner.space.space import Space
+from kgtuner.training.all_entities import AllEntitiesStep
 from kgtuner.training.best import IN_MEMORY_BYTES
 from kgtuner.training.optimizers import OPTIMIZERS
 
@@ -24,6 +28,9 @@ NUMBER = 4  # bytes of a float32
 BYTES_PER_TRIPLE = (
     270  # of training queries and answers at their peak, as measured: results/scale.json, piece train
 )
+LEAST_AT_ONCE = 16
+"""Queries of a part of a batch, at the least: smaller parts take longer and save little."""
+
 SIZES = ("model.dimension", "training.batch_size", "negatives.num_negatives")
 
 
@@ -88,20 +95,27 @@ def memory_plan(config: TrialConfig, size: GraphSize) -> MemoryPlan:
     numbers = size.entities * dimension + both * size.relations * relation_width
     if config.model.name == "tucker":
         numbers += dimension**3
+    at_once = min(batch, config.training.queries_at_once or batch)
     if not sampled:
-        step = 2 * batch * size.entities
+        step = 2 * min(at_once * size.entities, max(AllEntitiesStep.SCORE_NUMBERS, size.entities))
     elif shared:
-        step = 4 * batch * (negatives + dimension) + 2 * negatives * dimension
+        step = 4 * at_once * (negatives + dimension) + 2 * negatives * dimension
     else:
-        step = 12 * drawn + 4 * batch * dimension
+        step = 12 * at_once * negatives + 4 * at_once * dimension
         if MODELS[config.model.name].DISTANCE:
-            step += 3 * drawn * dimension
+            step += 3 * at_once * negatives * dimension
     if config.model.name in ("rescal", "tucker"):
-        step += 4 * batch * dimension**2
+        step += 4 * at_once * dimension**2
+    row_updates = config.optimizer.options.get("row_updates", "auto")
+    few = drawn + 2 * batch < size.entities / 4  # fewer rows than `row_updates: auto` updates singly
+    sparse = sampled and (row_updates == "sparse" or (row_updates == "auto" and few))
+    if at_once < batch:  # the rows of a part, and what all parts add up
+        step += min(batch, both * size.relations) * relation_width
+    if at_once < batch and sampled:
+        own = negatives if shared else at_once * negatives
+        summed = drawn + 2 * batch if sparse else 0  # else it is the gradient of the table
+        step += 4 * drawn + (min(own + 2 * at_once, size.entities) + min(summed, size.entities)) * dimension
     parameters = NUMBER * numbers
-    sparse = (
-        sampled and drawn + 2 * batch < size.entities / 4
-    )  # fewer rows than `row_updates: auto` updates singly
     states = len(OPTIMIZERS[config.optimizer.name].STATES) if config.optimizer.name in OPTIMIZERS else 2
     return MemoryPlan(
         parameters=float(parameters),
@@ -113,6 +127,32 @@ def memory_plan(config: TrialConfig, size: GraphSize) -> MemoryPlan:
     )
 
 
+def in_parts(config: TrialConfig, size: GraphSize, room: float) -> TrialConfig:
+    """The configuration with the largest parts of a batch that stay within so many bytes; as it is where none do.
+
+    Parts are halves of the batch, halves of these, and so on. A model that normalises over its batch has none.
+    """
+    if memory_plan(config, size).total <= room:
+        return config
+    at_once = min(config.training.batch_size, config.training.queries_at_once or config.training.batch_size)
+    if at_once <= LEAST_AT_ONCE or normalises_batches(config):
+        return config
+    while at_once > LEAST_AT_ONCE:
+        at_once = max(LEAST_AT_ONCE, at_once // 2)
+        parts = config.limited(queries_at_once=at_once)
+        if memory_plan(parts, size).total <= room:
+            return parts
+    return config
+
+
+def least_bytes(config: TrialConfig, size: GraphSize) -> float:
+    """What a training needs at the least: as a whole, or with its batch in the smallest parts."""
+    whole = memory_plan(config, size).total
+    if config.training.batch_size <= LEAST_AT_ONCE or normalises_batches(config):
+        return whole
+    return min(whole, memory_plan(config.limited(queries_at_once=LEAST_AT_ONCE), size).total)
+
+
 def largest_dimension(config: TrialConfig, size: GraphSize, room: float) -> int | None:
     """The largest dimension with which the rest of the configuration stays within so many bytes; None for none."""
     step = MODELS[config.model.name].DIMENSION_MULTIPLE
@@ -120,12 +160,31 @@ def largest_dimension(config: TrialConfig, size: GraphSize, room: float) -> int 
 
     def fits(multiple: int) -> bool:
         smaller = config.updated({"model.dimension": multiple * step})
-        return memory_plan(smaller, size).total <= room
+        return least_bytes(smaller, size) <= room
 
     while low < high:
         middle = (low + high + 1) // 2
         low, high = (middle, high) if fits(middle) else (low, middle - 1)
     return low * step or None
+
+
+def what_would_fit(config: TrialConfig, size: GraphSize, room: float) -> str | None:
+    """The one change that makes a configuration fit, as half a sentence: of dimension, negatives or batch."""
+    dimension = int(config.model.options.get("dimension", 100))
+    largest = largest_dimension(config, size, room)
+    if largest is not None and largest < dimension:
+        return f"model.dimension {largest} instead of {dimension} would fit"
+    sizes = {"training.batch_size": config.training.batch_size}
+    if config.training.mode == "negative_sampling":
+        negatives = int(config.negatives.options.get("num_negatives", 128))
+        sizes = {"negatives.num_negatives": negatives, **sizes}
+    for name, given in sizes.items():
+        smaller = given // 2
+        while smaller:
+            if least_bytes(config.updated({name: smaller}), size) <= room:
+                return f"{name} {smaller} instead of {given} would fit"
+            smaller //= 2
+    return None
 
 
 def fitted(config: TrialConfig, size: GraphSize, room: float) -> TrialConfig:
@@ -154,8 +213,7 @@ def sizes_that_fit(space: Space, size: GraphSize, room: float) -> tuple[dict[str
             continue
         section, _, key = name.partition(".")
         least = {
-            value: memory_plan(smallest.updated({f"{section}.{key}": value}), size).total
-            for value in domain.values
+            value: least_bytes(smallest.updated({f"{section}.{key}": value}), size) for value in domain.values
         }
         kept = [value for value in domain.values if least[value] <= room]
         if not kept or len(kept) == len(domain.values):
@@ -184,7 +242,7 @@ def _smallest(space: Space, size: GraphSize) -> TrialConfig:
     models = space.by_name["model.name"].domain if "model.name" in space.by_name else None
     names = models.values if isinstance(models, Choices) else (values["model.name"],)
     each = [TrialConfig.from_flat(values | {"model.name": name}) for name in names]
-    return min(each, key=lambda config: memory_plan(config, size).total)
+    return min(each, key=lambda config: least_bytes(config, size))
 
 
 def _as_number(value: object) -> float:

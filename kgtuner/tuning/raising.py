@@ -13,9 +13,10 @@ import torch
 
 from kgtuner.config import TrialConfig
 from kgtuner.errors import OutOfMemory
+from kgtuner.models import MODELS
 from kgtuner.tuning.available import available_bytes
 from kgtuner.tuning.memory_plan import GraphSize as GraphSize
-from kgtuner.tuning.memory_plan import largest_dimension, memory_plan
+from kgtuner.tuning.memory_plan import in_parts, least_bytes, memory_plan, what_would_fit
 
 DIMENSIONS = (100, 200, 500, 1000, 2000)
 BATCH_SIZES = (128, 256, 512, 1024)
@@ -116,23 +117,28 @@ def seconds_per_query(
     return measured.seconds_per_query * ratio
 
 
-def require_memory(config: TrialConfig, size: GraphSize, free: float) -> None:
+def require_memory(config: TrialConfig, size: GraphSize, free: float) -> TrialConfig:
     """Refuse a training that would not fit, before it takes the machine's memory.
 
+    Returns:
+        The configuration, with its batch in parts where it would not fit as a whole.
+
     Raises:
-        OutOfMemory: says how much it would need, how much there is, and what needs less.
+        OutOfMemory: says how much it would need, how much there is, and what would fit.
     """
-    plan = memory_plan(config, size)
     room = FREE_SHARE * free
+    parts = in_parts(config, size, room)
+    plan = memory_plan(parts, size)
     if plan.total <= room:
-        return
-    largest = largest_dimension(config, size, room)
-    dimension = config.model.options.get("dimension", 100)
-    would = (
-        f"model.dimension {largest} instead of {dimension} would fit"
-        if largest is not None and largest < dimension
-        else "a smaller training.batch_size or negatives.num_negatives, or a smaller graph, needs less"
-    )
+        return parts
+    would = what_would_fit(config, size, room)
+    if would is None:
+        least = config.updated({"model.dimension": MODELS[config.model.name].DIMENSION_MULTIPLE})
+        needed = memory_plan(least, size)
+        would = (
+            f"no dimension of it would fit: {needed.answers / 1e9:.1f} GB are for the triples of the graph alone; "
+            f"with {least_bytes(config, size) / FREE_SHARE / 1e9:.1f} GB free it would fit as it is"
+        )
     raise OutOfMemory(
         f"it would need about {plan.total / 1e9:.1f} GB ({plan}) and {free / 1e9:.1f} GB are free; {would}"
     )

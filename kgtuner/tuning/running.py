@@ -57,8 +57,9 @@ TRIAL_LIMITS = (
     "validate_every_seconds",
     "max_valid_triples",
     "patience",
+    "queries_at_once",
 )
-"""Training settings that a trial has from the budget; they say nothing about what was found."""
+"""Training settings that a trial has from the budget or from free memory; they say nothing about what was found."""
 
 
 class TuningRun:
@@ -250,10 +251,14 @@ class TuningRun:
         if under_way.config.training.batch_size < config.training.batch_size:  # halved in an earlier sitting
             self._tell_batch(under_way)
         try:
-            require_memory(under_way.config, plan.size, self.free_memory())
+            under_way.config = require_memory(under_way.config, plan.size, self.free_memory())
         except TrialFailed as error:
             self._failed(under_way, error)
         else:
+            if (at_once := under_way.config.training.queries_at_once) != config.training.queries_at_once:
+                self.note(
+                    f"Trial {trial.number} computes its gradient for {at_once} queries at a time, to fit into memory."
+                )
             self._submit(under_way)
 
     def _submit(self, under_way: UnderWay) -> None:

@@ -23,6 +23,7 @@ from kgtuner.regularizers import REGULARIZERS
 from kgtuner.training import contest
 from kgtuner.training.all_entities import AllEntitiesStep
 from kgtuner.training.negative_sampling import NegativeSamplingStep
+from kgtuner.training.optimizers import OPTIMIZERS
 from kgtuner.training.queries import TrainingQueries
 from kgtuner.training.row_gradient import RowSums
 from kgtuner.training.steps import Gradient
@@ -234,6 +235,49 @@ def test_chunk_size_changes_nothing(mode: str, loss: str) -> None:
     torch.testing.assert_close(one_by_one.loss, whole.loss)
     torch.testing.assert_close(one_by_one.entities[1][:], whole.entities[1][:])
     torch.testing.assert_close(one_by_one.relations[1][:], whole.relations[1][:])
+
+
+@pytest.mark.parametrize(
+    ("name", "mode"),
+    [
+        (name, mode)
+        for name, mode in product(MODELS, MODES)
+        if name not in ("conve", "tucker") and (mode in NEGATIVES or MODELS[name].ALL_ENTITIES)
+    ],
+)
+def test_a_batch_in_parts_has_the_gradient_of_the_whole(name: str, mode: str) -> None:
+    def gradient(at_once: int | None, dense: bool, compiled: bool) -> list[Tensor]:
+        model = made(name, {}, "shared" if dense else "independent")
+        parts = (model, LOSSES["cross_entropy"](), REGULARIZERS["dura"](weight=0.3))
+        generator = torch.Generator().manual_seed(3)
+        batch = torch.tensor([0, 7, 2, 3, 11, 8, 0])  # as positions of queries and of distinct ones
+        step: NegativeSamplingStep | AllEntitiesStep
+        if mode in NEGATIVES:
+            step = NegativeSamplingStep(
+                *parts, NEGATIVES[mode](num_negatives=6), queries(), generator, dense=dense, compiled=compiled,
+                optimizer=OPTIMIZERS["sgd"]() if at_once else None, at_once=at_once,
+            )  # fmt: skip
+        else:
+            every = mode == "k_vs_all"
+            step = AllEntitiesStep(*parts, queries(), generator, every_answer=every, at_once=at_once)
+        before = model.entities.clone()
+        found = step(batch)
+        assert torch.equal(model.entities, before)  # no entity has moved early
+        return [
+            found.loss,
+            in_full(*found.entities, N),
+            in_full(*found.relations, len(model.relations)),
+        ]
+
+    has_kernel = kernels.installed() and mode in NEGATIVES
+    for dense, compiled in product((False, True), (False, True) if has_kernel else (False,)):
+        whole = gradient(None, dense, compiled)
+        for at_once in (1, 3, 7):
+            for part, one in zip(gradient(at_once, dense, compiled), whole, strict=True):
+                torch.testing.assert_close(
+                    part, one, rtol=1e-9, atol=1e-12, msg=f"{at_once}, {dense=}, {compiled=}"
+                )
+        assert whole[1].abs().max() > 1e-3
 
 
 def test_gradient_leaves_the_tables_alone() -> None:

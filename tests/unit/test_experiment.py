@@ -517,6 +517,31 @@ def test_graph_without_validation_triples_is_refused() -> None:
         run(config(), bare)
 
 
+@pytest.mark.usefixtures("every_validation_is_saved")
+@pytest.mark.parametrize(
+    "changes",
+    [{}, {"negatives__name": "shared"}, {"training__mode": "one_vs_all"}, {"training__mode": "k_vs_all"}],
+    ids=str,
+)
+def test_training_in_parts_is_the_same_but_for_rounding_and_goes_on_from_a_checkpoint_of_the_whole(
+    changes: dict[str, Any], tmp_path: Path
+) -> None:
+    settings = config(
+        **changes,
+        optimizer__name="sgd",
+        optimizer__learning_rate=0.5,
+        regularizer__name="frobenius",
+        regularizer__weight=0.01,
+    )
+    whole, parts = (run(settings.limited(queries_at_once=size), GRAPH) for size in (None, 5))
+    checkpoint = tmp_path / "trial.safetensors"
+    run(settings.limited(max_steps=10), GRAPH, checkpoint=checkpoint)
+    continued = run(settings.limited(queries_at_once=5), GRAPH, checkpoint=checkpoint)
+    for other in (parts, continued):
+        assert other.steps == whole.steps
+        assert [point.loss for point in other.curve] == pytest.approx([p.loss for p in whole.curve], rel=1e-4)
+
+
 # ---------------------------------------------------------------------- checking a configuration
 
 
@@ -546,6 +571,10 @@ def test_graph_without_validation_triples_is_refused() -> None:
         (
             {"model__name": "transe", "training__mode": "one_vs_all", "loss__name": "cross_entropy"},
             "transe works with training.mode negative_sampling only, got one_vs_all",
+        ),
+        (
+            {"model__name": "conve", "training__queries_at_once": 8},
+            "training.queries_at_once does not go with conve as configured, which normalises over its batch, got 8",
         ),
         (
             {"training__mode": "k_vs_all", "loss__name": "bce_adversarial"},

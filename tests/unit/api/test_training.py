@@ -14,7 +14,7 @@ import torch
 
 import kgtuner as kt
 from kgtuner.api import training
-from kgtuner.errors import ConfigError, RunError
+from kgtuner.errors import ConfigError, OutOfMemory, RunError
 from kgtuner.tracking.events_file import read_events
 from kgtuner.tuning.events import Event, Note, RunEnded
 
@@ -169,3 +169,20 @@ def test_a_training_does_without_what_only_a_search_or_a_symbolic_shape_needs() 
     )
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+def test_a_batch_that_does_not_fit_is_trained_in_parts_with_a_note_and_stays_the_same_training(
+    graph: kt.KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = CONFIG.updated({"model.name": "rescal", "model.dimension": 40, "training.batch_size": 64})
+    notes: list[str] = []
+    monkeypatch.setattr(training, "free_memory", lambda device: 1e6)  # too little for 64 matrices of 40 x 40
+    trained = kt.train(graph, config, output=tmp_path / "run", on_note=notes.append)
+    assert "the gradient is computed for 32 of a batch's 64 queries at a time, to fit into memory" in notes
+    assert trained.report["config"]["training"]["queries_at_once"] == 32
+    monkeypatch.setattr(training, "free_memory", lambda device: 1e12)
+    again = kt.train(graph, config, output=tmp_path / "run")
+    assert again.report["valid"] == trained.report["valid"]
+    monkeypatch.setattr(training, "free_memory", lambda device: 1e5)
+    with pytest.raises(OutOfMemory, match=r"model\.dimension \d+ instead of 40 would fit"):
+        kt.train(graph, config)

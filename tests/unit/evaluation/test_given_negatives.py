@@ -166,6 +166,8 @@ def test_importing_ogb_starts_no_thread_that_asks_the_network() -> None:
     code = (
         "import sys, threading\n"
         "from kgtuner.evaluation.given_negatives import _official_evaluator\n"
+        "import kgtuner.tuning.running\n"
+        "assert 'ogb' not in sys.modules\n"  # only where its evaluator is asked for
         "_official_evaluator()\n"
         "assert threading.active_count() == 1, threading.enumerate()\n"
         "assert 'outdated' not in sys.modules\n"

@@ -9,11 +9,14 @@ from kgtuner.defaults import default_for
 from kgtuner.domains import Choices
 from kgtuner.errors import OutOfMemory
 from kgtuner.space.loading import load_space
+from kgtuner.training.all_entities import AllEntitiesStep
 from kgtuner.tuning.memory_plan import (
     SIZES,
     GraphSize,
     fitted,
+    in_parts,
     largest_dimension,
+    least_bytes,
     memory_plan,
     sizes_that_fit,
 )
@@ -34,23 +37,21 @@ def test_single_rows_need_no_gradient_of_the_table_and_large_copies_lie_on_disk(
     assert (plan.parameters, plan.gradient, plan.optimizer, plan.best_copy) == (table, 0, table, table)
     assert memory_plan(default(500), WIKIKG2).best_copy == 0
     assert memory_plan(default(100), SMALL).gradient > 0  # every row is touched in each step
+    whole = default(100).updated({"optimizer.row_updates": "dense"})
+    assert memory_plan(whole, WIKIKG2).gradient == table  # as the user wants it
 
 
 def test_the_largest_dimension_fits_and_the_next_one_does_not() -> None:
     room = 8e9
     largest = largest_dimension(default(2000), WIKIKG2, room)
     assert largest is not None
-    assert (
-        memory_plan(default(largest), WIKIKG2).total
-        <= room
-        < memory_plan(default(largest + 2), WIKIKG2).total
-    )
+    assert least_bytes(default(largest), WIKIKG2) <= room < least_bytes(default(largest + 2), WIKIKG2)
     assert largest_dimension(default(2000), WIKIKG2, 1e6) is None
 
 
 def test_a_default_is_made_to_fit_and_left_alone_where_it_does() -> None:
     shrunk = fitted(default(2000), WIKIKG2, 8e9)
-    assert memory_plan(shrunk, WIKIKG2).total <= 8e9
+    assert memory_plan(in_parts(shrunk, WIKIKG2, 8e9), WIKIKG2).total <= 8e9
     assert int(shrunk.model.options["dimension"]) % 10 == 0
     assert fitted(default(100), WIKIKG2, 8e9) == default(100)
     assert fitted(default(100), WIKIKG2, 1.0) == default(100)  # nothing would fit: the trial says so
@@ -63,8 +64,83 @@ def test_what_does_not_fit_is_refused_with_what_would() -> None:
         OutOfMemory, match=rf"24\.\d GB .* and 16\.0 GB are free; model\.dimension {largest} instead"
     ):
         require_memory(large, WIKIKG2, 16e9)
-    with pytest.raises(OutOfMemory, match="or a smaller graph, needs less"):
+
+
+def test_a_graph_that_is_too_large_for_the_machine_is_refused_with_the_memory_that_would_do() -> None:
+    with pytest.raises(
+        OutOfMemory,
+        match=r"no dimension of it would fit: 4\.3 GB are for the triples .* with (.*) GB free it would",
+    ) as refused:
         require_memory(default(100), WIKIKG2, 1e9)
+    enough = float(str(refused.value).split("with ")[1].split(" GB")[0])
+    require_memory(default(100), WIKIKG2, (enough + 0.1) * 1e9)
+    with pytest.raises(OutOfMemory):
+        require_memory(default(100), WIKIKG2, (enough - 0.1) * 1e9)
+
+
+@pytest.mark.parametrize(
+    ("changes", "name"),
+    [
+        ({"negatives.name": "independent", "negatives.num_negatives": 100_000}, "negatives.num_negatives"),
+        (
+            {"model.name": "tucker", "training.batch_size": 1 << 24, "negatives.name": "shared"},
+            "training.batch_size",
+        ),
+    ],
+)
+def test_what_would_fit_is_a_number_that_does(changes: dict[str, object], name: str) -> None:
+    small = TrialConfig.from_flat(
+        {"model.name": "distmult", "model.dimension": 1, "loss.name": "cross_entropy", **changes}
+    )
+    with pytest.raises(OutOfMemory, match=rf"; {name} (\d+) instead of \d+ would fit$") as refused:
+        require_memory(small, SMALL, 5e8)
+    value = int(str(refused.value).split(f"{name} ")[1].split()[0])
+    require_memory(small.updated({name: value}), SMALL, 5e8)
+    with pytest.raises(OutOfMemory):
+        require_memory(small.updated({name: 2 * value}), SMALL, 5e8)
+
+
+def rescal(dimension: int = 500, batch: int = 1024) -> TrialConfig:
+    return default_for("rescal", SMALL.entities, all_entities=False).updated(
+        {"model.dimension": dimension, "training.batch_size": batch}
+    )
+
+
+def test_a_batch_that_does_not_fit_is_taken_in_the_largest_parts_that_do() -> None:
+    whole = memory_plan(rescal(), SMALL)
+    assert whole.step > 4 * 4 * 1024 * 500**2  # a matrix of 500 x 500 for each query
+    parts = in_parts(rescal(), SMALL, whole.total / 2)
+    size = parts.training.queries_at_once
+    assert size is not None
+    assert parts == rescal().limited(queries_at_once=size)
+    assert memory_plan(parts, SMALL).total <= whole.total / 2
+    assert memory_plan(rescal().limited(queries_at_once=2 * size), SMALL).total > whole.total / 2
+    assert require_memory(rescal(), SMALL, whole.total / 2 / 0.9) == parts
+    assert require_memory(rescal(), SMALL, 2 * whole.total) == rescal()  # as a whole where it fits
+    assert largest_dimension(rescal(), SMALL, whole.total / 2) == 500  # parts come before another size
+
+
+def test_a_model_that_normalises_over_its_batch_has_no_parts() -> None:
+    tucker = default_for("tucker", SMALL.entities, all_entities=False).updated({"training.batch_size": 1024})
+    plain = tucker.updated({"model.query_norm": False})
+    room = 0.7 * memory_plan(tucker, SMALL).total
+    assert in_parts(tucker, SMALL, room) == tucker
+    assert in_parts(plain, SMALL, room).training.queries_at_once is not None
+
+
+def test_scores_against_all_entities_are_chunks() -> None:
+    every = TrialConfig.from_flat(
+        {
+            "model.name": "complex",
+            "model.dimension": 100,
+            "loss.name": "cross_entropy",
+            "training.mode": "one_vs_all",
+            "training.batch_size": 1024,
+        }
+    )
+    plan = memory_plan(every, GraphSize(200_000, 10, 1_000_000))
+    assert plan.step == 4 * 2 * AllEntitiesStep.SCORE_NUMBERS < 4 * 2 * 1024 * 200_000
+    assert memory_plan(every, SMALL).step == 4 * 2 * 1024 * SMALL.entities
 
 
 def test_the_space_is_clipped_with_a_note_before_the_search() -> None:

@@ -27,7 +27,7 @@ from kgtuner.search.samplers import SAMPLERS
 from kgtuner.space.loading import load_space
 from kgtuner.tuning import available, running
 from kgtuner.tuning.budget import Budget
-from kgtuner.tuning.events import Event, TrialEnded
+from kgtuner.tuning.events import Event, Note, TrialEnded
 from kgtuner.tuning.raising import GraphSize, estimated_bytes
 from kgtuner.tuning.result import stage_summaries, trial_table
 from kgtuner.tuning.run_folder import RunFolder
@@ -177,6 +177,31 @@ def test_a_trial_whose_batch_was_halved_before_a_kill_goes_on_with_the_half(
     assert result["config"]["training"]["batch_size"] == batch // 2
     place = [parameter.name for parameter in space.codes.parameters].index("training.batch_size")
     assert observed(run, space, "full", 0).codes[:, place].tolist() == [batch // 2]
+
+
+def test_a_trial_that_does_not_fit_as_a_whole_is_trained_in_parts_and_says_so(
+    run: TuningRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks: list[Any] = []
+
+    def submit(task: Any, resources: Resources) -> Job:
+        tasks.append(task)
+        return Job(task, resources)
+
+    failed = Failed("Diverged", "NaN")
+    monkeypatch.setattr(run.executor, "submit", submit)
+    monkeypatch.setattr(run.executor, "wait", lambda seconds: [(run.under_way[0].job, failed)])
+    study = run.store.study("full", SAMPLERS["random"](load_space("full", ["rescal"]), seed=0))
+    plan = StagePlan("full", run.folder.graph, None, 4, 1, SIZE)
+    large = default_config("rescal").updated({"model.dimension": 200, "training.batch_size": 512})
+    for share, expected in ((2.0, None), (0.5, 128)):  # of what it needs as a whole; a tenth stays free
+        free = share * estimated_bytes(large, SIZE)
+        monkeypatch.setattr(TuningRun, "free_memory", lambda self, free=free: free)
+        assert run.train(plan, study, study.ask(), large) is None
+        assert tasks[-1].config["training"]["queries_at_once"] == expected
+    assert isinstance(run.observer, Watching)
+    notes = [event.message for event in run.observer.events if isinstance(event, Note)]
+    assert notes == ["Trial 1 computes its gradient for 128 queries at a time, to fit into memory."]
 
 
 SIZE = GraphSize(6, 1, 6)

@@ -21,6 +21,8 @@ from kgtuner.graph.checking import check
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.graph.ogb import conversion
 from kgtuner.graph.ogb.conversion import load_ogb
+from kgtuner.models import MODELS
+from kgtuner.prediction.predictor import LinkPredictor
 from kgtuner.types import SPLITS
 
 BOTH = ("ogbl-wikikg2", "ogbl-biokg")
@@ -204,6 +206,19 @@ def test_a_saved_graph_keeps_types_and_given_answers_and_shares_their_files(
         assert (again.given[split].tails == graph.given[split].tails).all()
     other = KnowledgeGraph("b", graph.entities, graph.relations, *map(graph.split, SPLITS))
     assert other.fingerprint != graph.fingerprint
+
+
+def test_predictions_lead_back_to_the_ids_that_ogb_counts_within_a_type(ogb_folders: dict[str, Path]) -> None:
+    graph = resolve_graph(str(ogb_folders["ogbl-biokg"]))
+    assert graph.types is not None
+    model = MODELS["distmult"](graph.n_entities, graph.n_relations, 8)
+    model.initialize(torch.Generator().manual_seed(0))
+    drug = graph.types.to_global(np.array([graph.types.type_id("drug")]), np.array([4]))
+    assert graph.entities[int(drug[0])] == "drug:D0000004"
+    answers = [a.entity for a in LinkPredictor(model, graph).predict_tails("drug:D0000004", "r6", k=5)]
+    types, own = graph.types.to_local(np.array([list(graph.entities).index(name) for name in answers]))
+    assert {graph.types.names[kind] for kind in types} == {"function"}  # where r6 leads from drugs
+    assert answers == [f"function:F{number:07d}" for number in own]  # as OGB's mapping names them
 
 
 def test_an_ogb_folder_can_be_checked(ogb_folders: dict[str, Path]) -> None:
