@@ -132,17 +132,22 @@ def in_parts(config: TrialConfig, size: GraphSize, room: float) -> TrialConfig:
 
     Parts are halves of the batch, halves of these, and so on. A model that normalises over its batch has none.
     """
-    if memory_plan(config, size).total <= room:
-        return config
-    at_once = min(config.training.batch_size, config.training.queries_at_once or config.training.batch_size)
+    parts = config
+    while memory_plan(parts, size).total > room:
+        smaller = smaller_parts(parts)
+        if smaller is None:
+            return config
+        parts = smaller
+    return parts
+
+
+def smaller_parts(config: TrialConfig) -> TrialConfig | None:
+    """The same training with half as many queries at a time; None where it has no parts, or none smaller."""
+    batch = config.training.batch_size
+    at_once = min(batch, config.training.queries_at_once or batch)
     if at_once <= LEAST_AT_ONCE or normalises_batches(config):
-        return config
-    while at_once > LEAST_AT_ONCE:
-        at_once = max(LEAST_AT_ONCE, at_once // 2)
-        parts = config.limited(queries_at_once=at_once)
-        if memory_plan(parts, size).total <= room:
-            return parts
-    return config
+        return None
+    return config.limited(queries_at_once=max(LEAST_AT_ONCE, at_once // 2))
 
 
 def least_bytes(config: TrialConfig, size: GraphSize) -> float:

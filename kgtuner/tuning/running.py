@@ -316,7 +316,7 @@ class TuningRun:
             raise error
         again = None
         if isinstance(error, OutOfMemory):
-            again = under_way.with_half_the_batch(self.elapsed)
+            again = under_way.with_less_memory(self.elapsed)
         elif isinstance(error, WorkerDied | Hung):
             again = under_way.once_more(self.elapsed)
         if again is None:
@@ -324,7 +324,10 @@ class TuningRun:
             return
         batch = again.config.training.batch_size
         halved = batch < under_way.config.training.batch_size
+        at_once = again.config.training.queries_at_once
+        in_parts = at_once is not None and at_once != under_way.config.training.queries_at_once
         what = f"batch size {batch}" if halved else f"try {again.tries}"
+        what = f"{at_once} queries at a time" if in_parts else what
         self.note(f"Trial {under_way.number} runs again ({what}): {error}.")
         with storage_errors(self.store.place):
             under_way.trial.set_user_attr("tries", again.tries)

@@ -14,7 +14,7 @@ from kgtuner.config import TrialConfig
 from kgtuner.execution.executor import Job
 from kgtuner.training.checkpoint import begun_with, trained_seconds
 from kgtuner.tuning.events import Stage
-from kgtuner.tuning.raising import GraphSize
+from kgtuner.tuning.memory_plan import GraphSize, smaller_parts
 from kgtuner.tuning.schedule import LEAST_TRAINING_SECONDS, START_SECONDS
 
 TRIES = 3
@@ -127,12 +127,16 @@ class UnderWay:
         """The same trial from its checkpoint or anew, None when it was tried often enough or its time is over."""
         return self._again(self.config, now) if self.tries < TRIES else None
 
-    def with_half_the_batch(self, now: float) -> UnderWay | None:
-        """The same trial anew with half the batch size, once; None when it was halved or its time is over.
+    def with_less_memory(self, now: float) -> UnderWay | None:
+        """The same trial from its checkpoint, with its gradient made of half as many queries at a time.
 
-        One that went on from a checkpoint had that memory before, and would lose all that it has learnt: it goes on
-        with its batch size once more.
+        Where a batch has no parts, or none smaller, it begins anew with half the batch size, once. One that went on
+        from a checkpoint had that memory before, and would lose all that it has learnt: it goes on as it is once more.
+        None when it was tried often enough or its time is over.
         """
+        parts = smaller_parts(self.config)
+        if parts is not None:
+            return self._again(parts, now) if self.tries < TRIES else None
         if self.goes_on:
             return self.once_more(now)
         batch = self.config.training.batch_size

@@ -134,7 +134,7 @@ def test_a_search_sees_the_batch_size_that_was_trained_with(
 
     monkeypatch.setattr(run.executor, "submit", submit)
     monkeypatch.setattr(run.executor, "wait", lambda seconds: [(run.under_way[0].job, answers.pop(0))])
-    space = load_space("full", ["complex"])
+    space = load_space("full", ["conve"])  # which normalises over its batch, so that the batch is halved
     study = run.store.study("full", SAMPLERS["random"](space, seed=0))
     trial, assignment = ask(study, space)
     batch = assignment["training.batch_size"]

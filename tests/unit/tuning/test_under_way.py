@@ -19,9 +19,10 @@ def started(
     checkpoint: Path | None = None,
     ends_at: float | None = 100.0,
     start_seconds: float = 0.0,
+    model: str = "complex",
 ) -> UnderWay:
     plan = StagePlan("full", Path("graph"), ends_at, None, 1, GraphSize(6, 1, 6))
-    config = default_config("complex").limited(max_seconds=seconds)
+    config = default_config(model).limited(max_seconds=seconds)
     nothing: Any = None
     begun = UnderWay.starting(plan, nothing, nothing, config, checkpoint, 10.0)
     begun.submitted(10.0, ends_at, start_seconds)
@@ -48,35 +49,51 @@ def test_a_trial_is_begun_three_times_at_most() -> None:
     assert begun == TRIES == 3
 
 
-def test_out_of_memory_halves_the_batch_once_and_the_checkpoint_of_the_larger_is_gone(tmp_path: Path) -> None:
+def test_out_of_memory_halves_the_queries_at_a_time_and_the_training_goes_on(tmp_path: Path) -> None:
+    checkpoint = tmp_path / "checkpoint.safetensors"
+    checkpoint.write_bytes(b"of the whole batch")
+    trial: UnderWay | None = started(None, checkpoint)
+    assert trial is not None
+    batch = trial.config.training.batch_size
+    seen = []
+    while (trial := trial.with_less_memory(20.0)) is not None:
+        assert trial.config.training.batch_size == batch
+        seen.append(trial.config.training.queries_at_once)
+    assert seen == [batch // 2, batch // 4]  # three tries in all
+    assert checkpoint.exists()
+
+
+def test_out_of_memory_halves_a_batch_without_parts_once_and_the_checkpoint_of_the_larger_is_gone(
+    tmp_path: Path,
+) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     checkpoint.write_bytes(b"of a larger batch")
-    trial = started(None, checkpoint)
+    trial = started(None, checkpoint, model="conve")
     before = trial.config.training.batch_size
-    again = trial.with_half_the_batch(20.0)
+    again = trial.with_less_memory(20.0)
     assert again is not None
     assert again.config.training.batch_size == before // 2
     assert not checkpoint.exists()
-    assert again.with_half_the_batch(30.0) is None
+    assert again.with_less_memory(30.0) is None
     died = again.once_more(30.0)
     assert died is not None
     assert died.halved  # still the only time
 
 
-def test_out_of_memory_leaves_a_training_that_goes_on_its_batch_and_its_checkpoint(
+def test_out_of_memory_leaves_a_training_without_parts_that_goes_on_its_batch_and_its_checkpoint(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     checkpoint = tmp_path / "checkpoint.safetensors"
     checkpoint.write_bytes(b"of two rungs")
     monkeypatch.setattr(under_way, "trained_seconds", lambda path: 12.0)
-    trial = started(None, checkpoint)
-    again = trial.with_half_the_batch(20.0)
+    trial = started(None, checkpoint, model="conve")
+    again = trial.with_less_memory(20.0)
     assert again is not None
     assert again.config == trial.config
     assert checkpoint.exists()
-    last = again.with_half_the_batch(30.0)
+    last = again.with_less_memory(30.0)
     assert last is not None
-    assert last.with_half_the_batch(40.0) is None  # it was tried three times; what it was worth before stands
+    assert last.with_less_memory(40.0) is None  # it was tried three times; what it was worth before stands
 
 
 def test_a_training_that_goes_on_keeps_the_sizes_with_which_it_began() -> None:
