@@ -25,7 +25,7 @@ class Accumulated:
     """
 
     def __init__(self, table: Tensor, touched: Tensor | None) -> None:
-        self.rows = None if touched is None else touched.unique()
+        self.rows = None if touched is None else _distinct(touched)
         count = len(table) if self.rows is None else len(self.rows)
         self.values = table.new_zeros(count, table.shape[1])
 
@@ -44,3 +44,11 @@ class Accumulated:
     def gradient(self) -> tuple[Tensor | None, Tensor]:
         """The rows, None for all, and their gradient, as in `Gradient`."""
         return self.rows, self.values
+
+
+def _distinct(ids: Tensor) -> Tensor:
+    """(k,) the distinct ones of (p,) ids, rising."""
+    ordered = ids.sort().values
+    first = torch.ones_like(ordered, dtype=torch.bool)
+    torch.ne(ordered[1:], ordered[:-1], out=first[1:])
+    return ordered[first]
