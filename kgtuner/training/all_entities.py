@@ -55,15 +55,13 @@ class AllEntitiesStep:
         self._scores = torch.empty(0, dtype=self.dtype, device=table.device)
 
     def __call__(self, batch: Tensor) -> Gradient:
-        size = self.at_once or len(batch)
-        parts = [batch[start : start + size] for start in range(0, len(batch), size)]
-        if len(parts) == 1:
+        if self.at_once is None or len(batch) <= self.at_once:
             return self._gradient(batch, batch, fresh=True)
         relation = (self.queries.group_relation if self.every_answer else self.queries.relation)[batch]
         relations = Accumulated(self.model.relations, self.model.relation_rows(relation)[0])
         loss = torch.zeros((), device=batch.device)
-        for number, part in enumerate(parts):
-            at = self._gradient(part, batch, fresh=number == 0)
+        for start in range(0, len(batch), self.at_once):
+            at = self._gradient(batch[start : start + self.at_once], batch, fresh=start == 0)
             relations.add(*at.relations)
             loss = loss + at.loss
         return Gradient(loss, (None, self._entity_gradient), relations.gradient)
