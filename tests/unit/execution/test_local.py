@@ -122,7 +122,7 @@ def test_a_worker_that_lives_and_computes_nothing_hangs(workers: Workers) -> Non
         heard += workers.tell(Alive(cpu_seconds=workers.clock.now, rss_mb=100.0))
     assert heard == []
     computed = workers.clock.now
-    while not heard:
+    while not heard and workers.clock.now < computed + 2 * IDLE_SECONDS:
         workers.clock.now += 20.0
         heard += workers.tell(Alive(cpu_seconds=computed, rss_mb=100.0))
     assert isinstance(heard[0], Failed)

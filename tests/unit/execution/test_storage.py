@@ -177,6 +177,19 @@ def test_a_configuration_put_in_line_is_not_lost_by_a_kill_before_it_is_handed_o
     store.close()
 
 
+def test_a_trial_that_does_run_is_not_made_again(tmp_path: Path) -> None:
+    store = TrialStore(tmp_path / "study.sqlite")
+    study = store.study("full", optuna.samplers.RandomSampler(seed=0))
+    for value in (0.25, 0.75):
+        study.enqueue_trial({"x": value})
+        study.ask().suggest_float("x", 0.0, 1.0)
+    assert requeue_interrupted(study, but={0}) == 1
+    states = [(t.state.name, t.params.get("x")) for t in store.trials("full")[:2]]
+    assert states == [("RUNNING", 0.25), ("FAIL", 0.75)]
+    assert study.ask().suggest_float("x", 0.0, 1.0) == 0.75
+    store.close()
+
+
 def test_a_trial_begun_twice_because_an_answer_was_lost_is_seen(tmp_path: Path) -> None:
     store = TrialStore(tmp_path / "study.sqlite")
     study = store.study("full", optuna.samplers.RandomSampler(seed=0))

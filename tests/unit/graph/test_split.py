@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from kgtuner.errors import DataError
+from kgtuner.graph.leaks import overlapping_relations
 from kgtuner.graph.split import split_triples
 from kgtuner.types import Triples
 
@@ -55,3 +56,19 @@ def test_a_graph_that_can_spare_nothing_is_refused(triples: list[tuple[int, int,
 def test_shares_that_leave_no_train_are_refused(valid: float, test: float) -> None:
     with pytest.raises(DataError, match="sum below 1"):
         split_triples(dense(), valid=valid, test=test, seed=0)
+
+
+def test_groups_are_held_out_without_leaving_an_entity_or_a_relation_untrained() -> None:
+    # Each entity has two neighbours, asked about both ways; relation 1 has all of its pairs in one place.
+    steps = [(i, (i + d) % 12) for i in range(12) for d in (1, 2)]
+    triples = np.array([row for h, t in steps for row in ((h, 0, t), (t, 0, h))] + [(0, 1, 6)])
+    overlaps = overlapping_relations(triples)
+    assert [(o.how, o.first) for o in overlaps] == [("symmetric", 0)]
+    for seed in range(10):
+        parts = split_triples(triples, valid=0.4, test=0.4, seed=seed, overlaps=overlaps)
+        assert set(parts.train[:, [0, 2]].ravel()) == set(range(12))
+        assert set(parts.train[:, 1]) == {0, 1}
+        for held_out in (parts.valid, parts.test):
+            there = {tuple(row) for row in held_out.tolist()}
+            assert there
+            assert {(t, r, h) for h, r, t in there} == there

@@ -8,7 +8,8 @@ import optuna
 import pytest
 
 from kgtuner.execution.storage import RESULT
-from kgtuner.tuning.measuring import seconds_to_best, still_rises, value_within
+from kgtuner.tuning.measuring import measured_in, seconds_to_best, still_rises, value_within
+from kgtuner.tuning.memory_plan import GraphSize
 
 CURVE = [(100, 0.2), (200, 0.4), (300, 0.5), (400, 0.5)]
 
@@ -41,3 +42,28 @@ def test_value_within_some_seconds_is_the_best_validation_until_then() -> None:
     assert value_within(trial(CURVE), 40.0) == 0.5
     assert value_within(trial(CURVE), 1e9) == 0.5
     assert value_within(trial(CURVE), 5.0) == -float("inf")  # nothing was seen yet
+
+
+@pytest.mark.parametrize(
+    ("assignment", "more_negatives"),
+    [
+        ({"training.mode": "negative_sampling", "negatives.name": "independent"}, 8.0),
+        ({"training.mode": "negative_sampling", "negatives.name": "shared"}, 1.0),  # their scores cost little
+        ({"training.mode": "k_vs_all"}, 1.0),
+    ],
+)
+def test_a_training_on_a_subgraph_tells_its_pace_and_how_far_its_best_was(
+    assignment: dict[str, str], more_negatives: float
+) -> None:
+    done = trial(CURVE)
+    done.user_attrs[RESULT] |= {"queries": 8_000, "training_seconds": 32.0}
+    done.distributions = {
+        name: optuna.distributions.CategoricalDistribution([value]) for name, value in assignment.items()
+    }
+    done.params = dict(assignment)
+    small, whole = GraphSize(100, 5, 1_000), GraphSize(800, 5, 20_000)
+    measured = measured_in(small, whole, done)
+    assert measured.size == small
+    assert measured.seconds_per_query == pytest.approx(more_negatives * 0.004)
+    assert measured.steps_to_best == 300
+    assert measured.epochs_to_best == pytest.approx(3.0)  # 6,000 of the 2,000 queries of both directions

@@ -17,6 +17,7 @@ from kgtuner.tuning.raising import (
     free_memory,
     raised,
     require_memory,
+    seconds_per_query,
 )
 
 SMALL = GraphSize(entities=100, relations=10, triples=1_000)
@@ -61,6 +62,14 @@ def test_as_large_as_the_time_allows(
     mode: str, model: str, seconds: float | None, expected: tuple[int, int]
 ) -> None:
     assert sizes(raised(config(mode, name=model), MEASURED, FULL, seconds=seconds, memory=PLENTY)) == expected
+
+
+@pytest.mark.parametrize(("sampler", "times"), [("independent", 4.0), ("shared", 1.0)])
+def test_a_query_with_more_negatives_of_its_own_takes_longer(sampler: str, times: float) -> None:
+    few = config().updated({"negatives.name": sampler, "negatives.num_negatives": 100})
+    many = few.updated({"negatives.num_negatives": 400})
+    assert seconds_per_query(many, few, MEASURED, FULL) == pytest.approx(times * 1e-4)
+    assert seconds_per_query(few, many, MEASURED, FULL) == pytest.approx(1e-4 / times)
 
 
 def test_no_larger_than_its_share_of_the_memory_holds() -> None:

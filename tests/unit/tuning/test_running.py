@@ -11,17 +11,18 @@ from typing import Any
 
 import numpy as np
 import pytest
+from optuna.trial import create_trial
 
 import kgtuner as kt
 from kgtuner import experiment
 from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_config
-from kgtuner.errors import RunError
+from kgtuner.errors import RunError, WorkerDied
 from kgtuner.execution.executor import Job
 from kgtuner.execution.inprocess import InProcess
 from kgtuner.execution.local import Local
 from kgtuner.execution.storage import RESULT, requeue_interrupted
-from kgtuner.execution.tasks import Failed, Resources, TrainTask
+from kgtuner.execution.tasks import Failed, Resources, Task, TrainTask
 from kgtuner.search.asking import ask
 from kgtuner.search.samplers import SAMPLERS
 from kgtuner.space.loading import load_space
@@ -264,6 +265,28 @@ def test_a_trial_that_was_cut_off_is_no_failure(run: TuningRun) -> None:
         {"stage": "full", "seconds": 1.0, "trials": 0, "failed": 0}
     ]
     assert trial_table(run.store, 0.2)["state"].tolist() == ["interrupted"]
+
+
+@pytest.mark.parametrize("deaths", [2, 3])
+def test_a_ranking_whose_worker_dies_is_begun_three_times_at_most(
+    run: TuningRun, monkeypatch: pytest.MonkeyPatch, deaths: int
+) -> None:
+    begun: list[Task] = []
+
+    def dies_at_first(task: Task, resources: Resources, **_: Any) -> dict[str, Any]:
+        begun.append(task)
+        if len(begun) <= deaths:
+            raise WorkerDied("killed")
+        return {"mrr": 0.5}
+
+    monkeypatch.setattr(run.executor, "run", dies_at_first)
+    trial = create_trial(value=0.5, user_attrs={RESULT: {"config": {}}})
+    if deaths < 3:
+        assert run.evaluate(trial, "test") == {"mrr": 0.5}
+    else:
+        with pytest.raises(WorkerDied):
+            run.evaluate(trial, "test")
+    assert len(begun) == 3
 
 
 def test_the_best_configuration_says_how_long_it_was_trained_and_has_no_limit(run: TuningRun) -> None:

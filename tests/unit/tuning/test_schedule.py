@@ -122,6 +122,7 @@ def test_a_subgraph_stage_is_short_where_the_budget_holds_many_full_trainings_or
     many = schedule.at_cost(whole / 5, slots=2, spent=100.0)
     assert many.stage_one_end == pytest.approx(50 + 0.2 * whole)
     assert many.rungs is BEFORE_MOVES
+    assert schedule.at_cost(whole / 3, slots=2).rungs is BEFORE_MOVES  # two slots hold six of them
     one = schedule.at_cost(whole, slots=4)  # it cannot be shared out over slots
     assert one.stage_one_end == pytest.approx(0.2 * whole)
     assert one.rungs is AFTER_SUBGRAPH
