@@ -92,7 +92,10 @@ def train(
         raise ConfigError(f"threads must be at least 1, got {threads}")
     graph = as_graph(graph, seed)
     size, free = size_of(graph), free_memory(device)
-    if own:
+    begun = None if output is None or not own else _begun(RunFolder(output), model)
+    if begun is not None:
+        config = begun  # what fits into memory may be another dimension now
+    elif own:
         all_entities = why_not_all_entities(graph) is None
         config = default_for(model, graph.n_entities, all_entities=all_entities)
         config = fitted(config, size, FREE_SHARE * free)
@@ -173,6 +176,21 @@ def _training_record(config: TrialConfig, graph: KnowledgeGraph, seed: int, metr
     }
 
 
+def _begun(folder: RunFolder, model: str) -> TrialConfig | None:
+    """The configuration of a training of this model that a folder holds, None without one."""
+    if not folder.exists or (there := folder.read("run.json")).get("kind") != "train":
+        return None
+    config = _recorded(folder, there)
+    return config if config.model.name == model else None
+
+
+def _recorded(folder: RunFolder, there: dict[str, Any]) -> TrialConfig:
+    try:
+        return TrialConfig.from_mapping(there["config"])
+    except (KeyError, ConfigError) as error:
+        raise RunError(f"{folder.path / 'run.json'} is damaged ({error}); start a new run") from None
+
+
 def _require_same_training(
     folder: RunFolder, config: TrialConfig, graph: KnowledgeGraph, seed: int, metric: str
 ) -> None:
@@ -182,10 +200,13 @@ def _require_same_training(
         "fingerprint": graph.fingerprint,
         "seed": seed,
         "metric": metric,
-        "config": config.to_mapping(),
     }
-    for key, value in wanted.items():
-        if there.get(key) != value:
+    same = {key: there.get(key) == value for key, value in wanted.items()}
+    if same["kind"]:  # how much is computed at once is no part of what is trained
+        recorded = _recorded(folder, there).limited(queries_at_once=None)
+        same["config"] = recorded == config.limited(queries_at_once=None)
+    for key, alike in same.items():
+        if not alike:
             what = {"kind": "kind of run", "fingerprint": "graph", "config": "configuration"}.get(key, key)
             raise RunError(f"{folder.path} holds a run with another {what}; choose another --output")
 

@@ -17,6 +17,7 @@ from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.asking import ask
 from kgtuner.search.strategies import FULL, STRATEGIES, Answer, Fidelity, Problem, Request, Strategy
 from kgtuner.subgraph import sample_subgraph
+from kgtuner.training.checkpoint import trained_seconds
 from kgtuner.tuning.events import Stage
 from kgtuner.tuning.fidelity import GRAPH
 from kgtuner.tuning.memory_plan import size_of
@@ -173,7 +174,7 @@ class Answering:
             return None
         seconds = self.unit * request.share * place.fidelity.cost
         began = self.run.elapsed
-        self._train(place, number, assignment, request.larger, min(seconds, left))
+        self._train(place, number, assignment, request.larger, seconds, left)
         with storage_errors(self.run.store.place):
             place.study.set_user_attr(COST.format(number), (self.run.elapsed - began) / self.unit)
         came_out = _known(place.study, number, assignment)
@@ -188,7 +189,7 @@ class Answering:
             return
         order = [name for name in self.places]
         best = max(found, key=lambda t: (order.index(t.user_attrs[GRAPH]), value_of(t) or 0.0))
-        self._train(self.places[FULL], -1, best.params, False, self._left())
+        self._train(self.places[FULL], -1, best.params, False, math.inf, self._left())
 
     def _left(self) -> float:
         end = trainings_end(self.run, self.graph)
@@ -199,9 +200,19 @@ class Answering:
         return any(value_of(t) is not None for t in self.places[FULL].study.get_trials(deepcopy=False))
 
     def _train(
-        self, place: Place, number: int, assignment: dict[str, Any], larger: bool, seconds: float
+        self,
+        place: Place,
+        number: int,
+        assignment: dict[str, Any],
+        larger: bool,
+        seconds: float,
+        left: float,
     ) -> None:
-        """Make a trial; at the same place, the same configuration goes on from its checkpoint."""
+        """Make a trial; at the same place, the same configuration goes on from its checkpoint.
+
+        Args:
+            seconds: of the whole training, with what its checkpoint has behind it; left: of the budget.
+        """
         run, whole_graph = self.run, place.fidelity.name == FULL
         if place.plan.stage != self._stage:
             run.end_stage()
@@ -221,6 +232,7 @@ class Answering:
         elif larger:
             config = _as_large_as_fits(config, self.whole, free_memory(run.settings.device))
         config = config.updated(place.study.user_attrs.get(sizes, {}))  # those with which it began
+        seconds = min(seconds, trained_seconds(checkpoint) + left)
         config = limited(run, config, FULL_STEPS if whole_graph else SUBGRAPH_STEPS, seconds)
         run.models.may_go_on.add(checkpoint)
         result = run.train(place.plan, place.study, trial, config, checkpoint)

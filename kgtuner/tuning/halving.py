@@ -20,6 +20,7 @@ from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, Schedule, worth_another
 from kgtuner.tuning.spare_time import Beside, Moves, begin_new
 from kgtuner.tuning.trials import begun, leaving_time_for_test, waits
 from kgtuner.tuning.under_way import StagePlan
+from kgtuner.types import INTERRUPTED
 
 PROMISING = 0.8  # of the best after as much time: below that no training goes into the second rung
 
@@ -112,7 +113,10 @@ def _search(
     most: int | None,
 ) -> None:
     """New configurations, each with a slot of the first rung, until the time or the number is reached."""
-    went_on = sum(AGAIN in t.user_attrs for t in study.get_trials(deepcopy=False))
+    trials = study.get_trials(deepcopy=False)
+    went_on = sum(
+        AGAIN in t.user_attrs and INTERRUPTED not in t.user_attrs for t in trials
+    )  # as `begun` counts
 
     def offer() -> bool:
         if not worth_another(ends_at - run.elapsed, schedule.full_slot):
@@ -162,8 +166,8 @@ def _go_on_with_best(
     run.fill(offer)
 
 
-def _go_on_with_last(run: TuningRun, plan: StagePlan, study: Study, ends_at: float, beside: Beside) -> None:
-    """Let the best training go on for the rest of the time; a second slot takes the second best, others new ones.
+def _go_on_with_last(run: TuningRun, plan: StagePlan, study: Study, ends_at: float, moves: Moves) -> None:
+    """Let the best training go on for the rest of the time; a second slot takes the second best, others moves from it.
 
     When the best has ended by itself, this rung is not made: its time goes to others.
     """
@@ -189,7 +193,7 @@ def _go_on_with_last(run: TuningRun, plan: StagePlan, study: Study, ends_at: flo
         if able and seconds >= LEAST_TRIAL_SECONDS:
             go_on(run, plan, study, able.pop(0), seconds, rung=3)
             return True
-        return beside.offer(ends_at)
+        return moves.offer(ends_at)
 
     run.fill(offer)
 

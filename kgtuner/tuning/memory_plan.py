@@ -158,14 +158,20 @@ def least_bytes(config: TrialConfig, size: GraphSize) -> float:
     return min(whole, memory_plan(config.limited(queries_at_once=LEAST_AT_ONCE), size).total)
 
 
-def largest_dimension(config: TrialConfig, size: GraphSize, room: float) -> int | None:
-    """The largest dimension with which the rest of the configuration stays within so many bytes; None for none."""
+def largest_dimension(
+    config: TrialConfig, size: GraphSize, room: float, *, whole: bool = False
+) -> int | None:
+    """The largest dimension with which the rest of the configuration stays within so many bytes; None for none.
+
+    Args:
+        whole: with its batch as a whole, and not in the smallest parts, which are slow.
+    """
     step = MODELS[config.model.name].DIMENSION_MULTIPLE
     low, high = 0, int(config.model.options.get("dimension", 100)) // step
 
     def fits(multiple: int) -> bool:
         smaller = config.updated({"model.dimension": multiple * step})
-        return least_bytes(smaller, size) <= room
+        return (memory_plan(smaller, size).total if whole else least_bytes(smaller, size)) <= room
 
     while low < high:
         middle = (low + high + 1) // 2
@@ -193,8 +199,11 @@ def what_would_fit(config: TrialConfig, size: GraphSize, room: float) -> str | N
 
 
 def fitted(config: TrialConfig, size: GraphSize, room: float) -> TrialConfig:
-    """The configuration with the largest dimension, up to its own, that fits; as it is where none does."""
-    largest = largest_dimension(config, size, room)
+    """The configuration with the largest dimension, up to its own, that fits; as it is where none does.
+
+    With its batch as a whole; only where no dimension fits so, with its batch in parts.
+    """
+    largest = largest_dimension(config, size, room, whole=True) or largest_dimension(config, size, room)
     if largest is None or largest >= int(config.model.options.get("dimension", 100)):
         return config
     step = max(10, MODELS[config.model.name].DIMENSION_MULTIPLE)

@@ -49,6 +49,9 @@ STATE_SECONDS = 2.0
 
 BATCH_SIZE = "training.batch_size"
 
+AT_ONCE = "at_once"
+"""Attribute of a trial that ran out of memory: for how many queries at a time its gradient is computed since."""
+
 TRIAL_LIMITS = (
     "max_steps",
     "max_epochs",
@@ -247,6 +250,8 @@ class TuningRun:
         """
         shown = {"model.dimension": config.model.options.get("dimension")} | dict(trial.params)
         self.notify(TrialStarted(plan.stage, trial.number, shown if trial.params else config.flat()))
+        if AT_ONCE in trial.user_attrs:  # memory ran out in an earlier sitting
+            config = config.limited(queries_at_once=trial.user_attrs[AT_ONCE])
         under_way = UnderWay.starting(plan, study, trial, config, checkpoint, self.elapsed, for_good=for_good)
         if under_way.config.training.batch_size < config.training.batch_size:  # halved in an earlier sitting
             self._tell_batch(under_way)
@@ -331,6 +336,8 @@ class TuningRun:
         self.note(f"Trial {under_way.number} runs again ({what}): {error}.")
         with storage_errors(self.store.place):
             under_way.trial.set_user_attr("tries", again.tries)
+            if in_parts:
+                under_way.trial.set_user_attr(AT_ONCE, at_once)
         if halved:
             self._tell_batch(again)
         self._submit(again)

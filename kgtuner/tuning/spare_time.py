@@ -22,14 +22,18 @@ SETTLED = 1.25  # times the seconds until the best was at its best, for a traini
 
 
 @dataclass(frozen=True)
-class Beside:
-    """New configurations for slots that are free while something else trains; with one slot there are none."""
+class SpareTime:
+    """What is needed to begin a training in it."""
 
     run: TuningRun
     plan: StagePlan
     study: Study
     search: FullSearch
     schedule: Schedule
+
+
+class Beside(SpareTime):
+    """New configurations for slots that are free while something else trains; with one slot there are none."""
 
     def offer(self, ends_at: float) -> bool:
         """Begin one that ends in time."""
@@ -40,10 +44,11 @@ class Beside:
         return True
 
 
-class Moves(Beside):
+class Moves(SpareTime):
     """Small moves from the best configuration, each with the time that the best took to be at its best."""
 
     def offer(self, ends_at: float) -> bool:
+        """Begin one that ends in time, or let the best go on where it still rises or no move fits."""
         run, rest = self.run, ends_at - self.run.elapsed
         best = best_trial(self.study.get_trials(deepcopy=False))
         if best is None or not worth_another(rest, self.schedule.full_slot):

@@ -3,7 +3,7 @@
 Section 8 of the method ("Efficient Hyper-parameter Search for Knowledge Graph Embedding", ACL 2022),
 fitted to a budget: the lengths of trials follow from it, so that stage one makes at least 15 and stage
 two at least 3 wherever it can hold them. The default configuration is the first full-graph trial and
-goes on as long as it is among the best, so what is returned validated better than it at equal time.
+goes into the second rung in any case, so what is returned has been compared with it at equal time.
 """
 
 from __future__ import annotations

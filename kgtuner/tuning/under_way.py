@@ -12,6 +12,7 @@ from optuna.trial import Trial
 
 from kgtuner.config import TrialConfig
 from kgtuner.execution.executor import Job
+from kgtuner.experiment import normalises_batches
 from kgtuner.training.checkpoint import begun_with, trained_seconds
 from kgtuner.tuning.events import Stage
 from kgtuner.tuning.memory_plan import GraphSize, smaller_parts
@@ -130,13 +131,15 @@ class UnderWay:
     def with_less_memory(self, now: float) -> UnderWay | None:
         """The same trial from its checkpoint, with its gradient made of half as many queries at a time.
 
-        Where a batch has no parts, or none smaller, it begins anew with half the batch size, once. One that went on
-        from a checkpoint had that memory before, and would lose all that it has learnt: it goes on as it is once more.
-        None when it was tried often enough or its time is over.
+        Where a batch has no parts it begins anew with half the batch size, once. One that went on from a checkpoint had
+        that memory before, and would lose all that it has learnt: it goes on as it is once more. None when it was tried
+        often enough, its parts are as small as they may be, or its time is over.
         """
-        parts = smaller_parts(self.config)
-        if parts is not None:
-            return self._again(parts, now) if self.tries < TRIES else None
+        if self.tries >= TRIES:
+            return None
+        if not normalises_batches(self.config):
+            parts = smaller_parts(self.config)
+            return None if parts is None else self._again(parts, now)
         if self.goes_on:
             return self.once_more(now)
         batch = self.config.training.batch_size

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import shlex
 
 from kgtuner.report.html.blocks import Block, code, facts, section, text
 from kgtuner.report.html.reading import RunReport
 from kgtuner.report.text import printable
+from kgtuner.search.strategies import STRATEGIES
 
 
 def reproduce(report: RunReport) -> Block:
@@ -83,7 +85,8 @@ def _where_trials_run(report: RunReport) -> list[str]:
 
 def _limits(report: RunReport) -> list[str]:
     """What the command does not bring back."""
-    several = (report.executor.get("workers") or 1) > 1
+    workers = report.executor.get("workers") or (math.inf if report.executor.get("name") == "ray" else 1)
+    several = workers > 1 and report.settings.algorithm not in STRATEGIES  # those train one at a time
     found = [
         "A budget in wall-clock time gives other trials on another machine; a budget in trials repeats exactly on "
         "the same one with one worker."

@@ -13,9 +13,11 @@ from kgtuner.types import FloatArray
 ETA = 4
 """One of so many trainings of a rung goes on to the next one."""
 SHORT = (1 / 16, 1 / 4)
-"""Shares of a whole training that the rungs have on the smallest graph of the race; then there is the full graph."""
+"""Shares of a whole training that the rungs have on the graph where the race begins; then there is the full graph."""
 FULL_SHARES = (1 / 4, 1.0)
 """Those on the full graph, where the race begins on a subgraph."""
+LAST = 1 / 3
+"""Of a budget, at most, that is left to the best that can still go on."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +33,9 @@ def racing(problem: Problem, sampler: str = "rf_bore", *, use_subgraph: bool = T
 
     Rungs: a sixteenth and a quarter of a training on the largest subgraph, then a quarter and a whole one on the full
     graph. A configuration goes on when it is among the best quarter of its rung. New ones come from a sampler that has
-    seen all rungs: each configuration counts where it got furthest, and values are compared within a rung. What is
-    left in the end, no more than a whole training, goes to the best that can still go on. The rungs were chosen on
-    the table of ComplEx on UMLS, with other seeds than those that are reported.
+    seen all rungs: each configuration counts where it got furthest, and values are compared within a rung. The end of a
+    budget, a third of it or a whole training, goes to the best that can still go on. The rungs were chosen on the table
+    of ComplEx on UMLS, with other seeds than those that are reported.
 
     Source: asynchronous halving of Li et al. (2020), https://arxiv.org/abs/1810.05934, with proposals as in Klein et
     al. (2020), https://arxiv.org/abs/2003.10865, by BORE in place of a Gaussian process.
@@ -49,7 +51,7 @@ def racing(problem: Problem, sampler: str = "rf_bore", *, use_subgraph: bool = T
     spent = 0.0
     while spent < problem.budget:
         number = _promotable(values, len(rungs))
-        if number is None and problem.budget - spent <= 1.0:
+        if number is None and problem.budget - spent <= min(1.0, LAST * problem.budget):
             number = _next_best(values, len(rungs))
         if number is None:
             known = nothing(problem.space)
@@ -72,11 +74,11 @@ def racing(problem: Problem, sampler: str = "rf_bore", *, use_subgraph: bool = T
 
 def rungs_of(problem: Problem, *, use_subgraph: bool) -> list[Rung]:
     """From the cheapest to the whole training on the full graph; none is too short to be worth its start."""
-    smallest = problem.subgraphs[-1] if use_subgraph and problem.subgraphs else problem.fidelities[-1]
-    shares = sorted({min(1.0, max(share, problem.least / smallest.cost)) for share in SHORT})
-    below = [Rung(smallest.name, share) for share in shares]
-    above = [Rung(FULL, share) for share in FULL_SHARES if smallest.name != FULL or share == 1.0]
-    return [*below, *above]
+    below = problem.subgraphs[-1] if use_subgraph and problem.subgraphs else problem.fidelities[-1]
+    wanted = [(below, share) for share in SHORT]
+    wanted += [(problem.fidelities[-1], share) for share in FULL_SHARES if below.name != FULL or share == 1.0]
+    worth = [(graph.name, min(1.0, max(share, problem.least / graph.cost))) for graph, share in wanted]
+    return [Rung(name, share) for name, share in dict.fromkeys(worth)]
 
 
 def _promotable(values: list[list[float]], rungs: int) -> int | None:

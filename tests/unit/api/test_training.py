@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -17,6 +18,8 @@ from kgtuner.api import training
 from kgtuner.errors import ConfigError, OutOfMemory, RunError
 from kgtuner.tracking.events_file import read_events
 from kgtuner.tuning.events import Event, Note, RunEnded
+from kgtuner.tuning.memory_plan import size_of
+from kgtuner.tuning.raising import estimated_bytes
 
 CONFIG = kt.TrialConfig.from_mapping(
     {
@@ -186,3 +189,33 @@ def test_a_batch_that_does_not_fit_is_trained_in_parts_with_a_note_and_stays_the
     monkeypatch.setattr(training, "free_memory", lambda device: 1e5)
     with pytest.raises(OutOfMemory, match=r"model\.dimension \d+ instead of 40 would fit"):
         kt.train(graph, config)
+
+
+def test_a_folder_from_before_a_batch_had_parts_holds_the_same_training(
+    graph: kt.KnowledgeGraph, tmp_path: Path
+) -> None:
+    done = kt.train(graph, CONFIG, output=tmp_path / "run")
+    record = tmp_path / "run" / "run.json"
+    there = json.loads(record.read_text())
+    del there["config"]["training"]["queries_at_once"]
+    record.write_text(json.dumps(there))
+    assert kt.train(graph, CONFIG, output=tmp_path / "run").report["valid"] == done.report["valid"]
+    parts = CONFIG.updated({"training.queries_at_once": 16})
+    assert kt.train(graph, parts, output=tmp_path / "run").report["valid"] == done.report["valid"]
+    with pytest.raises(RunError, match="another configuration"):
+        kt.train(graph, CONFIG.updated({"model.dimension": 8}), output=tmp_path / "run")
+
+
+def test_a_default_that_was_made_smaller_to_fit_goes_on_when_there_is_more_memory(
+    graph: kt.KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    large = CONFIG.updated({"model.dimension": 400})
+    monkeypatch.setattr(training, "default_for", lambda *_, **__: large)
+    needed = estimated_bytes(large, size_of(graph))
+    monkeypatch.setattr(training, "free_memory", lambda device: 0.8 * needed)
+    small = kt.train(graph, model="distmult", output=tmp_path / "run")
+    dimension = small.report["config"]["model"]["dimension"]
+    assert dimension < 400
+    monkeypatch.setattr(training, "free_memory", lambda device: 1e12)
+    again = kt.train(graph, model="distmult", output=tmp_path / "run")
+    assert again.report["config"]["model"]["dimension"] == dimension

@@ -17,8 +17,9 @@ from kgtuner.execution.tasks import Done, Message, Resources, Task, TrainTask
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.proposals import Observations, random_row
 from kgtuner.search.samplers import model_based
-from kgtuner.search.strategies import STRATEGIES, Answer, Request
+from kgtuner.search.strategies import FULL, STRATEGIES, Answer, Request
 from kgtuner.space.space import Space
+from kgtuner.tuning import by_strategy as by_strategy_module
 from kgtuner.tuning import running
 from kgtuner.tuning.algorithms import ALGORITHMS, default_space
 from kgtuner.tuning.budget import Budget
@@ -26,6 +27,7 @@ from kgtuner.tuning.by_strategy import GRAPH, REQUEST, Answering, by_strategy
 from kgtuner.tuning.events import Silent
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import TuningRun
+from kgtuner.tuning.schedule import START_SECONDS
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.tuning.two_stage import space_of
 from kgtuner.types import FloatArray
@@ -149,6 +151,26 @@ def test_a_budget_is_kept_and_something_is_trained_on_the_full_graph(
     assert 40 < clock.now <= 119
     assert any(graph_name == "full" for _, graph_name, _, _ in asked(run))
     assert any(graph_name != "full" for _, graph_name, _, _ in asked(run))
+
+
+def test_a_training_that_goes_on_has_what_is_behind_it_and_what_is_left(
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = Clock()
+    run = started(worker, tmp_path, clock, "racing")
+    answering = Answering(run, STRATEGIES["racing"], graph)
+    row = random_row(answering.space.codes, np.empty((0, 0)), np.random.default_rng(0))
+    unit = answering.unit
+    assert answering.answer(0, Request(row, FULL, 0.25, larger=True)) is not None
+    monkeypatch.setattr(by_strategy_module, "trained_seconds", lambda path: 0.25 * unit)
+    monkeypatch.setattr(Answering, "_left", lambda self: 0.5 * unit)
+    assert answering.answer(1, Request(row, FULL, 1.0, larger=True)) is not None
+    assert isinstance(run.executor, Worker)
+    first, second = (task.config["training"]["max_seconds"] for task in run.executor.tasks)
+    assert first == pytest.approx(0.25 * unit - START_SECONDS)
+    assert second == pytest.approx(
+        0.75 * unit - START_SECONDS
+    )  # of the whole one there is no time for the last quarter
 
 
 @pytest.mark.slow

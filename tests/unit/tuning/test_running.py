@@ -180,6 +180,29 @@ def test_a_trial_whose_batch_was_halved_before_a_kill_goes_on_with_the_half(
     assert observed(run, space, "full", 0).codes[:, place].tolist() == [batch // 2]
 
 
+def test_a_trial_that_ran_out_of_memory_is_made_again_with_as_many_queries_at_a_time(
+    run: TuningRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks: list[Any] = []
+
+    def submit(task: Any, resources: Resources) -> Job:
+        tasks.append(task)
+        return Job(task, resources)
+
+    full = Failed("OutOfMemory", "it is full")
+    monkeypatch.setattr(run.executor, "submit", submit)
+    monkeypatch.setattr(run.executor, "wait", lambda seconds: [(run.under_way[0].job, full)])
+    study = run.store.study("full", SAMPLERS["random"](load_space("full", ["complex"]), seed=0))
+    plan = StagePlan("full", run.folder.graph, None, 4, 1, SIZE)
+    config = default_config("complex").updated({"training.batch_size": 512})
+    assert run.train(plan, study, study.ask(), config) is None
+    assert [task.config["training"]["queries_at_once"] for task in tasks] == [None, 256, 128]
+    (first,) = run.store.trials("full")
+    study.enqueue_trial({}, user_attrs=dict(first.user_attrs))  # as a trial that a kill cut off is
+    assert run.train(plan, study, study.ask(), config) is None
+    assert tasks[3].config["training"]["queries_at_once"] == 128
+
+
 def test_a_trial_that_does_not_fit_as_a_whole_is_trained_in_parts_and_says_so(
     run: TuningRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -63,6 +63,19 @@ def test_out_of_memory_halves_the_queries_at_a_time_and_the_training_goes_on(tmp
     assert checkpoint.exists()
 
 
+def test_out_of_memory_after_three_tries_or_with_the_smallest_parts_is_the_end() -> None:
+    for model in ("complex", "conve"):
+        trial: UnderWay | None = started(None, model=model)
+        for _ in range(2):
+            assert trial is not None
+            trial = trial.once_more(20.0)
+        assert trial is not None
+        assert trial.with_less_memory(30.0) is None
+    trial = started(None)
+    trial.config = trial.config.updated({"training.batch_size": 16})
+    assert trial.with_less_memory(20.0) is None  # half of it would be another training, and hardly smaller
+
+
 def test_out_of_memory_halves_a_batch_without_parts_once_and_the_checkpoint_of_the_larger_is_gone(
     tmp_path: Path,
 ) -> None:

@@ -120,16 +120,18 @@ def test_racing_promotes_the_best_of_a_rung() -> None:
 
 def test_racing_spends_what_is_left_on_the_best_that_can_go_on() -> None:
     requests = carried_out(racing(problem(1.0, pool=200)))
-    lowest = [r for r in requests if r.share == 1 / 16]
-    assert len(lowest) == 1  # at the end of a budget from the beginning
     assert (requests[-1].fidelity, requests[-1].share) == (FULL, 1.0)
+    assert len([r for r in requests if r.share == 1 / 16]) >= 8  # and searches before that
 
 
 def test_racing_has_no_trainings_that_are_not_worth_their_start() -> None:
     shares = {(r.fidelity, r.share) for r in carried_out(racing(problem(6.0, pool=200, least=0.05)))}
     assert shares == {("small", 0.2), ("small", 1 / 4), (FULL, 1 / 4), (FULL, 1.0)}
     shares = {(r.fidelity, r.share) for r in carried_out(racing(problem(6.0, pool=200, least=0.3)))}
-    assert shares == {("small", 1.0), (FULL, 1 / 4), (FULL, 1.0)}
+    assert shares == {("small", 1.0), (FULL, 0.3), (FULL, 1.0)}
+    once = carried_out(racing(problem(6.0, pool=200, least=1.0), use_subgraph=False))
+    assert {r.share for r in once} == {1.0}
+    assert len({r.row.tobytes() for r in once}) == len(once)
     alone = {(r.fidelity, r.share) for r in carried_out(racing(problem(6.0, pool=200), use_subgraph=False))}
     assert alone == {(FULL, 1 / 16), (FULL, 1 / 4), (FULL, 1.0)}
 
