@@ -6,9 +6,7 @@ is filtered, for the data set chose its false answers itself. `official_metrics`
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import Any
 
 import numpy as np
@@ -20,6 +18,7 @@ from kgtuner.errors import Diverged, RunError
 from kgtuner.evaluation.metrics import Metrics, joined, summarise
 from kgtuner.evaluation.ranks import Ranks
 from kgtuner.graph.given_negatives import GivenNegatives
+from kgtuner.graph.ogb.official import without_look_for_newer_version
 from kgtuner.models import Model
 from kgtuner.types import IntArray, Triples
 
@@ -144,22 +143,3 @@ def _official_evaluator() -> Any:
     with without_look_for_newer_version():
         from ogb.linkproppred import Evaluator
     return Evaluator(OFFICIAL_NAME)
-
-
-@contextmanager
-def without_look_for_newer_version() -> Iterator[None]:
-    """Import ogb without the thread in which it asks the network for a newer version of itself.
-
-    The thread is started where the package `outdated` can be imported, and a program does not end before it does.
-    """
-    missing = object()
-    before = sys.modules.get("outdated", missing)
-    if "ogb" not in sys.modules:
-        sys.modules["outdated"] = None  # type: ignore[assignment]  # makes an import of it fail
-    try:
-        yield
-    finally:
-        if before is missing:
-            sys.modules.pop("outdated", None)
-        else:
-            sys.modules["outdated"] = before  # type: ignore[assignment]

@@ -24,11 +24,11 @@ from kgtuner.evaluation.given_negatives import (
     official_metrics,
     rank_given,
     ranks_among,
-    without_look_for_newer_version,
 )
 from kgtuner.graph.catalog import resolve_graph
 from kgtuner.graph.given_negatives import GivenNegatives
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.graph.ogb.official import without_look_for_newer_version
 from kgtuner.models import MODELS, Model
 
 

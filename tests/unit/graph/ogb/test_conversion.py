@@ -15,12 +15,12 @@ import pytest
 import torch
 
 from kgtuner.errors import DataError
-from kgtuner.evaluation.given_negatives import without_look_for_newer_version
 from kgtuner.graph.catalog import resolve_graph
 from kgtuner.graph.checking import check
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.graph.ogb import conversion
 from kgtuner.graph.ogb.conversion import load_ogb
+from kgtuner.graph.ogb.official import without_look_for_newer_version
 from kgtuner.models import MODELS
 from kgtuner.prediction.predictor import LinkPredictor
 from kgtuner.types import SPLITS
