@@ -21,15 +21,20 @@ class Prediction:
 
     `known` says whether the triple stands in train, valid or test; None if nobody looked (`known="keep"`).
     `probability` is that of `LinkPredictor.probabilities`; None if nobody asked for it.
+    `type` and `local_id`, which counts the entities of this type, are what ogbl-biokg's own files say; None in a graph
+    without types.
     """
 
     entity: str
     score: float
     known: bool | None
     probability: float | None = None
+    type: str | None = None
+    local_id: int | None = None
 
     def to_mapping(self) -> dict[str, Any]:
-        return _mapping("entity", self.entity, self)
+        mapping = _mapping("entity", self.entity, self)
+        return mapping if self.type is None else {**mapping, "type": self.type, "local_id": self.local_id}
 
 
 @dataclass(frozen=True)

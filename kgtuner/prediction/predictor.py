@@ -361,10 +361,22 @@ class LinkPredictor:
                     ]
                 )
             else:
+                places = self._local(answer[part.start : part.stop])
                 answers.append(
-                    [Prediction(str(entities[answer[j]]), score[j], marks[j], likely[j]) for j in part]
+                    [
+                        Prediction(str(entities[answer[j]]), score[j], marks[j], likely[j], *place)
+                        for j, place in zip(part, places, strict=True)
+                    ]
                 )
         return answers
+
+    def _local(self, entities: list[int]) -> list[tuple[str | None, int | None]]:
+        """The type of each entity and its id within it; None twice in a graph without types."""
+        types = self.graph.types
+        if types is None:
+            return [(None, None)] * len(entities)
+        of, local = types.to_local(np.array(entities, dtype=np.int64))
+        return [(types.names[kind], place) for kind, place in zip(of.tolist(), local.tolist(), strict=True)]
 
     def _probabilities(self, ids: Triples, prior: float) -> FloatArray:
         scores = score_both_ways(self.model, *ids.T)

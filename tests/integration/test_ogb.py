@@ -61,6 +61,8 @@ def test_tune_evaluate_and_predict(name: str, ogb_folders: dict[str, Path], tmp_
         )
         kinds = {prediction["entity"].partition(":")[0] for prediction in answers["predictions"]}
         assert kinds == {"disease"}  # r0 leads from diseases to diseases
+        for one in answers["predictions"]:  # the generator calls the i-th disease D000000i
+            assert one["entity"] == f"disease:D{one['local_id']:07d}"
 
 
 def test_training_a_mode_that_makes_no_sense_is_refused(ogb_folders: dict[str, Path], tmp_path: Path) -> None:

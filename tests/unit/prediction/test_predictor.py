@@ -407,6 +407,24 @@ def test_answers_have_the_type_that_the_relation_has(typed: LinkPredictor) -> No
     assert names(typed.predict_tails("b", "knows", k=4, known="keep")) == ["a", "b", "c", "d"]
 
 
+def test_answers_have_their_type_and_the_id_within_it(typed: LinkPredictor, predictor: LinkPredictor) -> None:
+    answers = typed.predict_tails("b", "knows", k=4, known="keep")
+    assert [(one.entity, one.type, one.local_id) for one in answers] == [
+        ("a", "person", 0),
+        ("b", "person", 1),
+        ("c", "thing", 0),
+        ("d", "thing", 1),
+    ]
+    assert answers[3].to_mapping() == {
+        "entity": "d",
+        "score": answers[3].score,
+        "known": None,
+        "type": "thing",
+        "local_id": 1,
+    }
+    assert "type" not in predictor.predict_tails("b", "knows", k=4, known="keep")[0].to_mapping()
+
+
 def test_only_relations_between_the_types_of_both_ends_are_offered(typed: LinkPredictor) -> None:
     assert [one.relation for one in typed.predict_relations("a", "b")] == ["knows"]
     assert {one.relation for one in typed.predict_relations("b", "c")} == {"likes", "knows"}
