@@ -7,9 +7,11 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from kgtuner.domains import Choices, Float
-from kgtuner.search.proposals import Observations, propose, random_row, startup_row
+from kgtuner.search.proposals import Observations, propose, random_row, ranked, scores_of, startup_row
+from kgtuner.search.surrogates import Surrogate
 from kgtuner.search.surrogates.random_forest import RandomForest
 from kgtuner.space import Condition, Parameter, Space
 
@@ -125,3 +127,39 @@ def test_a_random_row_is_new_while_there_are_new_ones() -> None:
     codes = Space([Parameter("a", Choices(("x", "y")))]).codes
     seen = codes.rows([{"a": "x"}])
     assert all(random_row(codes, seen, np.random.default_rng(s))[0] == 1 for s in range(10))
+
+
+class Made(Surrogate):
+    """A surrogate that says what the first feature is, and is sure of it."""
+
+    def fit(self, features: np.ndarray, targets: np.ndarray, rng: np.random.Generator) -> None:
+        self.targets = targets
+
+    def distribution(self, features: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        return features[:, 0], np.zeros(len(features))
+
+
+def line(*values: float) -> np.ndarray:
+    return np.array(values)[:, None]
+
+
+def test_an_improvement_is_one_over_the_best_of_the_graph_that_is_searched_now() -> None:
+    space = Space([Parameter("x", Float(0.0, 1.0))])
+    values = np.array([0.0, 0.0, 0.0, 4.0, 1.0, 3.0])  # in standard deviations the best are at 1.73 and at 1
+    seen = Observations(line(0.1, 0.2, 0.3, 0.4, 0.5, 0.6), values, np.array([0, 0, 0, 0, 1, 1]))
+    surrogate = Made()
+    scores = scores_of(space, seen, np.random.default_rng(0), surrogate, acquisition="expected_improvement")
+    assert scores is not None
+    assert surrogate.targets.tolist()[4:] == [-1.0, 1.0]
+    gained = scores(line(0.0, 3.0))  # the features of codes outside the range go on evenly
+    assert gained.tolist() == pytest.approx([0.0, 3.0 - 1.0])
+
+
+def test_given_rows_are_ranked_by_their_probability_to_one_decimal() -> None:
+    space = Space([Parameter("x", Float(0.0, 1.0))])
+    seen = Observations(line(0.1, 0.2, 0.3), np.array([0.1, 0.2, 0.3]), np.zeros(3, dtype=np.int64))
+    rows = line(0.12, 0.91, 0.88, 0.33, 0.92)
+    order = ranked(space, seen, rows, np.random.default_rng(0), Made())
+    assert order.tolist() == [1, 2, 4, 3, 0]
+    nothing = Observations.of(space, [], [])
+    assert ranked(space, nothing, rows, np.random.default_rng(0), Made()).tolist() == [0, 1, 2, 3, 4]

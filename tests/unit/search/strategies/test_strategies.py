@@ -6,17 +6,21 @@ import dataclasses
 import math
 from collections.abc import Callable
 from functools import partial
+from typing import ClassVar
 
 import numpy as np
 import pytest
 
 from kgtuner.domains import Float
+from kgtuner.search.proposals import Observations
+from kgtuner.search.samplers import SAMPLERS
 from kgtuner.search.strategies import FULL, STRATEGIES, Answer, Asking, Fidelity, Problem, Request
 from kgtuner.search.strategies.grash import grash
 from kgtuner.search.strategies.racing import racing
 from kgtuner.search.strategies.single import single
 from kgtuner.search.strategies.toss import toss
 from kgtuner.space import Parameter, Space
+from kgtuner.types import FloatArray
 
 Value = Callable[[Request], float]
 
@@ -125,3 +129,28 @@ def test_the_same_seed_asks_for_the_same() -> None:
     for search in (racing, toss, grash, partial(single, sampler="rf_ei")):
         one, two = (carried_out(search(problem(4.0))) for _ in range(2))
         assert [r.row.tobytes() for r in one] == [r.row.tobytes() for r in two]
+
+
+class Told:
+    """A sampler that takes the first row and keeps what it was told last."""
+
+    known: ClassVar[Observations]
+
+    def __init__(self, space: Space, **options: object) -> None: ...
+
+    def choose(self, space: Space, known: Observations, number: int, pool: FloatArray) -> int:
+        Told.known = known
+        return 0
+
+
+@pytest.mark.parametrize(("search", "kinds"), [(toss, 2), (racing, 4)], ids=["toss", "racing"])
+def test_values_are_compared_with_those_of_as_long_a_training_on_the_same_graph(
+    search: Callable[[Problem], Asking], kinds: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kind(request: Request) -> float:
+        return 10.0 * (request.fidelity == FULL) + request.share
+
+    monkeypatch.setitem(SAMPLERS, "rf_bore", Told)
+    carried_out(search(problem(24.0, pool=200)), kind)
+    values, groups = Told.known.values.tolist(), Told.known.groups.tolist()
+    assert len(set(values)) == len(set(groups)) == len(set(zip(values, groups, strict=True))) == kinds
