@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import optuna
 import pytest
 
 from kgtuner.config import TrialConfig
@@ -17,7 +18,7 @@ from kgtuner.errors import RunError
 from kgtuner.execution.executor import Job
 from kgtuner.execution.local import Local
 from kgtuner.execution.storage import RESULT, requeue_interrupted
-from kgtuner.execution.tasks import Failed, Resources, TrainTask
+from kgtuner.execution.tasks import Done, Failed, Resources, TrainTask
 from kgtuner.search.asking import ask
 from kgtuner.search.samplers import SAMPLERS
 from kgtuner.space.loading import load_space
@@ -222,3 +223,59 @@ def test_the_best_configuration_says_how_long_it_was_trained_and_has_no_limit(ru
     assert "# Found in a trial of 0.8 s and 120 steps; its limits are left out here.\n" in text
     for limit in ("max_seconds", "validate_every_seconds", "max_valid_triples"):
         assert re.search(f"{limit}: (null|None)", text) or limit not in text
+
+
+def test_a_trial_is_the_best_when_none_before_it_was_as_good(
+    run: TuningRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    study = run.store.study("subgraph", SAMPLERS["random"](load_space("broad", ["complex"]), seed=0))
+    plan = StagePlan("subgraph", run.folder.graph, None, 4, 1, SIZE)
+    monkeypatch.setattr(run.executor, "submit", lambda task, resources: Job(task, resources))
+    told = []
+    for value in (0.3, 0.2, 0.3, 0.4):
+        answer = Done({"best": value, "peak_rss_mb": 1.0})
+        monkeypatch.setattr(run.executor, "wait", lambda seconds, a=answer: [(run.under_way[0].job, a)])
+        run.train(plan, study, study.ask(), default_config("complex"))
+        assert isinstance(run.observer, Watching)
+        ended = run.observer.events[-1]
+        assert isinstance(ended, TrialEnded)
+        told.append(ended.best)
+    assert told == [True, False, False, True]
+
+
+@pytest.mark.parametrize(("kind", "begun"), [("WorkerDied", 3), ("Hung", 3), ("Diverged", 1)])
+def test_what_is_no_fault_of_a_configuration_is_tried_three_times(
+    kind: str, begun: int, run: TuningRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tasks: list[Any] = []
+
+    def submit(task: Any, resources: Resources) -> Job:
+        tasks.append(task)
+        return Job(task, resources)
+
+    monkeypatch.setattr(run.executor, "submit", submit)
+    monkeypatch.setattr(
+        run.executor, "wait", lambda seconds: [(run.under_way[0].job, Failed(kind, "it went"))]
+    )
+    study = study_of(run)
+    plan = StagePlan("full", run.folder.graph, None, 4, 1, SIZE)
+    assert run.train(plan, study, study.ask(), default_config("complex")) is None
+    assert len(tasks) == begun
+    (trial,) = run.store.trials("full")
+    assert trial.user_attrs["message"] == "it went"
+
+
+def test_a_search_is_told_of_failures_and_not_of_what_was_cut_off(run: TuningRun) -> None:
+    space = load_space("broad", ["complex"])
+    study = study_of(run)
+    for ended in ("cut off", "failed", "done"):
+        trial, _ = ask(study, space)
+        if ended == "cut off":
+            requeue_interrupted(study)
+            study.tell(study.ask(), state=optuna.trial.TrialState.PRUNED)  # the copy that was put in line
+        else:
+            state = optuna.trial.TrialState.FAIL if ended == "failed" else None
+            study.tell(trial, None if ended == "failed" else 0.5, state=state)
+    seen = observed(run, space, "full", 1).values
+    assert [v for v in seen.tolist() if v == v] == [0.5]
+    assert len(seen) == 2
