@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 
 from kgtuner.errors import ConfigError
-from kgtuner.losses import LOSSES, Answers
+from kgtuner.losses import LOSSES, Answers, Loss
 
 VARIANTS: list[tuple[str, dict[str, Any]]] = [
     ("margin_ranking", {}),
@@ -108,6 +108,19 @@ def test_sampled_loss_is_its_definition(name: str, options: dict[str, Any], vali
         expected += float(WEIGHTS[i]) * value
     loss = LOSSES[name](**options).sampled(positive, negative, valid, WEIGHTS)
     assert float(loss) == pytest.approx(expected, rel=1e-12)
+
+
+@pytest.mark.parametrize("scale", [3.0, 1e4])  # the exponential of 1e4 is infinite
+@pytest.mark.parametrize("valid", [None, VALID], ids=["all", "masked"])
+@pytest.mark.parametrize(("name", "options"), VARIANTS, ids=IDS)
+def test_a_short_way_to_the_gradient_leads_where_autograd_does(
+    name: str, options: dict[str, Any], valid: Tensor | None, scale: float
+) -> None:
+    scores, loss = drawn(3, 5, scale=scale), LOSSES[name](**options)
+    expected = Loss.sampled_gradient(loss, scores[:, 0], scores[:, 1:], valid, WEIGHTS)
+    found = loss.sampled_gradient(scores[:, 0], scores[:, 1:], valid, WEIGHTS)
+    for own, autograd in zip(found, expected, strict=True):
+        torch.testing.assert_close(own, autograd)
 
 
 @pytest.mark.parametrize(("name", "options"), VARIANTS, ids=IDS)

@@ -17,9 +17,10 @@ from kgtuner.evaluation.evaluator import (
     validation_metrics,
     validation_sample,
 )
-from kgtuner.evaluation.ranks import Ranks
+from kgtuner.evaluation.ranks import Ranks, rank_triples
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import MODELS, Model
+from kgtuner.types import SPLITS
 
 RNG = np.random.default_rng(3)
 
@@ -175,3 +176,15 @@ def test_the_error_of_a_sample_is_that_of_its_triples_and_none_is_left_when_all_
         1 / np.sqrt(8) / np.sqrt(2) * np.sqrt(1 / 2)
     )
     assert Sample.of_ranks(tail, head, 2).standard_error == 0
+
+
+def test_relations_and_categories_have_the_ranks_of_their_own_triples() -> None:
+    given = graph()  # valid: next, centre, centre
+    model = made(given)
+    tail, head = rank_triples(model, given.valid, given.known_answers(SPLITS), given.n_relations)
+    evaluation = evaluate_split(model, given, "valid")
+    for relation, category, chosen in (("next", "1-1", slice(0, 1)), ("centre", "N-1", slice(1, 3))):
+        own = np.concatenate([tail.rank[chosen], head.rank[chosen]])
+        for part in (evaluation.by_relation[relation], evaluation.by_category[category]):
+            assert part.mean_rank == pytest.approx(own.mean())
+            assert part.mrr == pytest.approx((1 / own).mean())

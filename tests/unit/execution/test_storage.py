@@ -16,12 +16,15 @@ from kgtuner.execution.storage import (
     PATIENCE,
     RESULT,
     TrialStore,
+    drop_waiting,
     finish,
     patiently,
     postgres_url,
     requeue_interrupted,
     storage_errors,
+    value_of,
 )
+from kgtuner.types import INTERRUPTED
 
 
 def test_a_finished_trial_survives_a_power_cut(tmp_path: Path) -> None:
@@ -223,3 +226,31 @@ def test_a_trial_that_is_made_again_has_what_it_was_given_and_nothing_that_came_
         trial.set_user_attr(name, value)
     assert requeue_interrupted(study) == 1
     assert store.trials("full")[1].user_attrs == {"planned": {"a": 1}}
+
+
+def test_trials_that_do_run_are_not_taken_for_interrupted_ones(tmp_path: Path) -> None:
+    store, sampler = TrialStore(tmp_path / "study.sqlite"), optuna.samplers.RandomSampler(seed=0)
+    study = store.study("full", sampler)
+    drawn = [study.ask().suggest_float("x", 0.0, 1.0) for _ in range(3)]
+    assert requeue_interrupted(study, {0, 2}) == 1
+    assert [t.state.name for t in store.trials("full")] == ["RUNNING", "FAIL", "RUNNING", "WAITING"]
+    assert study.ask().suggest_float("x", 0.0, 1.0) == drawn[1]
+    store.close()
+
+
+def test_what_waits_and_is_too_late_is_closed_as_interrupted(tmp_path: Path) -> None:
+    store, sampler = TrialStore(tmp_path / "study.sqlite"), optuna.samplers.RandomSampler(seed=0)
+    study = store.study("full", sampler)
+    for value in (0.25, 0.5):
+        study.enqueue_trial({"x": value})
+    drop_waiting(study)
+    trials = store.trials("full")
+    assert [t.state.name for t in trials] == ["FAIL", "FAIL"]
+    assert all(t.user_attrs[INTERRUPTED] for t in trials)  # no failures of their configurations
+    store.close()
+
+
+def test_a_value_that_is_not_finite_is_none() -> None:
+    assert value_of(optuna.trial.create_trial(value=0.5)) == 0.5
+    assert value_of(optuna.trial.create_trial(value=float("inf"))) is None
+    assert value_of(optuna.trial.create_trial(state=optuna.trial.TrialState.FAIL)) is None

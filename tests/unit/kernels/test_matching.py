@@ -8,8 +8,8 @@ import pytest
 pytest.importorskip("numba", reason="the kernels need numba")
 
 from kgtuner.kernels.distances import all_distances
-from kgtuner.kernels.matching import DISTANCES, MATCHES, match_slopes, matches
-from kgtuner.kernels.moving import NONE, SGD
+from kgtuner.kernels.matching import DISTANCES, MATCHES, all_slopes, match_slopes, matches
+from kgtuner.kernels.moving import ADAM, NONE, SGD
 
 TABLE = np.array([[3.0, 0.0], [0.0, 4.0], [1.0, 1.0]])
 VECTORS = np.array([[0.0, 4.0], [1.0, 1.0]])
@@ -68,8 +68,11 @@ def test_slopes_of_distances_point_apart_and_vanish_at_zero() -> None:
     assert at_vectors.tolist() == [[-3.0, 3.0], [0.0, 0.0]]
     root = 2 / np.sqrt(10)
     for kind in ("l2", "moduli"):
-        _, at_rows = slopes(kind, NONE, TABLE.copy())
+        at_vectors, at_rows = slopes(kind, NONE, TABLE.copy())
+        assert at_rows[0] == pytest.approx([3 / 5, -4 / 5])
         assert at_rows[2] == pytest.approx([root, -3 * root])
+        assert at_vectors[0] == pytest.approx([-3 / 5 - root, 4 / 5 + 3 * root])
+        assert at_vectors[1].tolist() == [0.0, 0.0]
 
 
 def test_slopes_of_a_product_are_the_other_factor() -> None:
@@ -84,6 +87,40 @@ def test_row_that_something_else_touches_is_left_and_the_others_move() -> None:
     assert list(left) == [0]
     assert table[:2].tolist() == TABLE[:2].tolist()
     assert table[2].tolist() == [1 - 0.5 * 2, 1 + 0.5 * 2]
+
+
+def test_adam_moves_a_row_without_a_term_by_what_its_means_hold() -> None:
+    table, means, squares = TABLE.copy(), np.full((3, 2), 1.0), np.full((3, 2), 4.0)
+    left = np.empty(3, dtype=np.int64)
+    given = (
+        table,
+        ROWS,
+        OFFSETS,
+        ORDER,
+        INDEX,
+        VECTORS,
+        np.ones(3),
+        np.zeros((2, 2)),
+        np.empty((3, 2)),
+        left,
+    )
+    constants = np.array([0.1, 1.0, 0.5, 0.25, 0.0])
+    assert match_slopes(MATCHES["dot"], *given, ADAM, means, squares, constants) == 1
+    assert means[:2].tolist() == [[1.0, 1.0], [0.5, 0.5]]  # row 0 is left to the caller
+    assert squares[1].tolist() == [3.0, 3.0]
+    assert table[1].tolist() == pytest.approx([0 - 0.05 / np.sqrt(3), 4 - 0.05 / np.sqrt(3)])
+
+
+def test_slopes_of_all_rows_with_all_vectors_are_two_products() -> None:
+    weights = np.array([[1.0, 2.0, -1.0], [0.5, 0.0, 3.0]])
+    at_vectors, at_rows = (
+        np.ones((2, 2)),
+        np.full((4, 2), 7.0),
+    )  # as other terms and another batch have left them
+    all_slopes(MATCHES["dot"], TABLE, VECTORS, weights, at_vectors, at_rows)
+    assert at_rows[:3].tolist() == (weights.T @ VECTORS).tolist()
+    assert at_rows[3].tolist() == [7.0, 7.0]
+    assert at_vectors.tolist() == (1 + weights @ TABLE).tolist()
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])

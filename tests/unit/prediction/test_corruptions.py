@@ -54,3 +54,11 @@ def test_the_seed_decides(graph: KnowledgeGraph) -> None:
     one, same, other = (corrupt(graph, graph.valid, seed)[0] for seed in (1, 1, 2))
     assert np.array_equal(one, same)
     assert not np.array_equal(one, other)
+
+
+def test_a_fact_that_is_held_out_is_no_corruption() -> None:
+    # All pairs of 0-2 are facts, and only what is in train would be missed by a look at train alone.
+    train, valid, test = [(0, 0, 1), (1, 0, 2), (2, 0, 0)], [(0, 0, 2), (1, 0, 0)], [(2, 0, 1), (0, 0, 0)]
+    graph = KnowledgeGraph.from_arrays(train, valid, [*test, (1, 0, 1), (2, 0, 2)])
+    made, _ = corrupt(graph, graph.valid, seed=0)
+    assert made.shape == (0, 3)

@@ -44,3 +44,4 @@ def test_a_sample_is_as_large_as_the_time_allows() -> None:
     assert size == 3_800  # 50 s each, a fifth of them for what may go wrong, 2 s before it begins
     assert 2 * ranking.seconds(size) < 100
     assert sample_size(ranking, left=0.0, models=2) == 100
+    assert sample_size(Ranking(60, per_triple=1.0, before=2.0), left=0.0, models=2) == 60  # there are no more

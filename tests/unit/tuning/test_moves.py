@@ -50,3 +50,32 @@ def test_what_is_fixed_and_what_would_leave_the_space_is_no_move() -> None:
     weights = [config.regularizer.options["weight"] for _, config in moves(DEFAULT, narrow)]
     assert max(weights) == 0.03
     assert min(weights) == 0.02
+
+
+def test_every_size_and_rate_can_become_larger_and_smaller() -> None:
+    middle = DEFAULT.updated(
+        {
+            "training.mode": "negative_sampling",
+            "negatives.name": "independent",
+            "negatives.num_negatives": 128,
+            "optimizer.learning_rate": 0.01,
+            "model.dropout": 0.2,
+            "model.dimension": 200,
+            "training.batch_size": 512,
+            "regularizer.weight": 0.01,
+        }
+    )
+    found = [(MOVES[number][0], config.flat()[MOVES[number][0]]) for number, config in moves(middle, SPACE)]
+    assert found == [
+        ("regularizer.weight", pytest.approx(0.025)),
+        ("regularizer.weight", pytest.approx(0.004)),
+        ("model.dimension", 500),
+        ("optimizer.learning_rate", pytest.approx(0.018)),
+        ("training.batch_size", 256),
+        ("optimizer.learning_rate", pytest.approx(0.01 / 1.8)),
+        ("model.dropout", pytest.approx(0.3)),
+        ("training.batch_size", 1024),
+        ("model.dropout", pytest.approx(0.1)),
+        ("negatives.num_negatives", 512),
+        ("negatives.num_negatives", 32),
+    ]

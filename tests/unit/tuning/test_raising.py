@@ -166,3 +166,13 @@ def test_a_training_that_would_not_fit_is_refused_with_both_figures() -> None:
         match=r"would need about 0\.\d GB \(.*\) and 0\.\d GB are free; model.dimension \d+ instead of 2000 would fit",
     ):
         require_memory(large, FULL, needed)
+
+
+def test_a_query_with_four_times_the_negatives_of_its_own_takes_four_times_as_long() -> None:
+    few = config().updated({"negatives.name": "independent", "negatives.num_negatives": 32})
+    many = few.updated({"negatives.num_negatives": 128})
+    assert seconds_per_query(many, few, MEASURED, FULL) == pytest.approx(4e-4)
+    assert seconds_per_query(few, many, MEASURED, FULL) == pytest.approx(0.25e-4)
+    # A shared set is scored in one matmul, whose size hardly shows.
+    many, few = (one.updated({"negatives.name": "shared"}) for one in (many, few))
+    assert seconds_per_query(many, few, MEASURED, FULL) == pytest.approx(1e-4)

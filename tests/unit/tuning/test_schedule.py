@@ -142,3 +142,10 @@ def test_stage_one_holds_its_fifteen_trials_after_the_first_training(
         STAGE_ONE_TRIALS if budget > 60 else 11
     )  # seconds and a half each; the other half is the full graph's
     assert int(left / schedule.subgraph_slot) >= held
+
+
+def test_finding_out_what_a_training_costs_never_makes_the_subgraph_stage_longer() -> None:
+    schedule = Schedule.of(1000.0, 0.5, two_stages=True)
+    whole = schedule.end - schedule.began
+    late = schedule.at_cost(whole / 5, slots=1, spent=0.4 * whole)  # with the fifth that is more than half
+    assert late.stage_one_end == schedule.stage_one_end

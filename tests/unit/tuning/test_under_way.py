@@ -133,3 +133,16 @@ def test_a_trial_that_takes_long_to_start_is_waited_for() -> None:
     slow = started(20.0, ends_at=None, start_seconds=10.0)
     assert not slow.overdue(99.0)
     assert slow.overdue(101.0)
+
+
+def test_a_training_that_goes_on_keeps_what_it_has_had_and_gets_what_is_left(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    had = 12.0  # its limit counts them: 30 s mean 18 more, which end at 28
+    monkeypatch.setattr(under_way, "trained_seconds", lambda path: had)
+    trial = started(30.0, tmp_path / "checkpoint.safetensors")
+    assert trial.ends_by == 10 + 30 - 12
+    had = 15.0  # three more were saved before it died
+    again = trial.once_more(20.0)
+    assert again is not None
+    assert again.config.training.max_seconds == pytest.approx(15 + (28 - 20) - START_SECONDS)
