@@ -18,6 +18,7 @@ import pytest
 
 import kgtuner as kt
 from kgtuner.cli.main import main
+from kgtuner.tuning.run_folder import RunFolder
 
 
 def interrupted(
@@ -66,12 +67,12 @@ def test_a_training_interrupted_before_its_first_validation_goes_on_by_the_same_
     assert before in ([], ["world: train has 2 triples whose head is its tail"])  # if it had come so far
 
 
-def test_a_run_interrupted_while_its_folder_is_made_leaves_none_behind(tmp_path: Path) -> None:
+def test_a_run_interrupted_while_its_folder_is_made_leaves_a_run_or_a_place_for_one(tmp_path: Path) -> None:
     output = tmp_path / "run"
     code, lines = interrupted(["tune", "world", "--trials", "2", "--output", str(output)], output / "lock")
     assert code == 130
     assert lines[-1].startswith("kgtuner: interrupted")
-    assert output.exists() == (output / "run.json").exists()
+    assert (output / "run.json").exists() or RunFolder(output).free
 
 
 def running(session: int) -> list[psutil.Process]:
@@ -84,6 +85,7 @@ def running(session: int) -> list[psutil.Process]:
     return found
 
 
+@pytest.mark.slow
 def test_a_run_that_is_terminated_reports_its_best_and_leaves_no_process_and_no_shared_memory(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -118,7 +120,10 @@ def test_a_run_that_is_terminated_reports_its_best_and_leaves_no_process_and_no_
     process.terminate()
     answer, error = process.communicate(timeout=60)
     assert process.returncode == 130, error
-    assert running(process.pid) == []
+    deadline = time.monotonic() + 10
+    while (left := running(process.pid)) and time.monotonic() < deadline:
+        time.sleep(0.05)  # Python's tracker of shared memory ends when it sees that its parent has
+    assert left == []
     told = json.loads(answer)
     assert told["stopped_by"] == "interrupted"
     assert told["valid"]["mrr"] > 0
