@@ -45,21 +45,11 @@ class KeptModels:
 
     def checkpoint(self, trial: Trial | FrozenTrial) -> Path:
         """Where a training that begins with this trial is kept; the same when it was cut off and is made again."""
-        number = trial.user_attrs.get(ORIGIN)
-        if number is None and isinstance(trial, Trial):
-            number = trial.number
-            trial.set_user_attr(ORIGIN, number)
-        return (
-            self.folder / f"checkpoint-{trial.number if number is None else number}.safetensors"
-        ).absolute()
+        return (self.folder / f"checkpoint-{_began_as(trial)}.safetensors").absolute()
 
     def unfinished(self, trial: Trial) -> Path:
         """Where a training on the subgraph is kept while it runs; the same when it was cut off and is made again."""
-        number = trial.user_attrs.get(ORIGIN)
-        if number is None:
-            number = trial.number
-            trial.set_user_attr(ORIGIN, number)
-        return (self.folder / f"{UNFINISHED}{number}.safetensors").absolute()
+        return (self.folder / f"{UNFINISHED}{_began_as(trial)}.safetensors").absolute()
 
     def drop_unfinished(self, file: Path | None = None) -> None:
         """Take away what is kept of one training on the subgraph that has ended, or of all."""
@@ -108,3 +98,11 @@ class KeptModels:
         defaults = {self.checkpoint(self.root(study, t)) for t in finished if t.user_attrs.get(DEFAULT)}
         waiting = {self.checkpoint(t) for t in trials if t.state == TrialState.WAITING}
         self.drop_checkpoints({*kept, *defaults, *waiting, *running})
+
+
+def _began_as(trial: Trial | FrozenTrial) -> int:
+    """The number of the trial in which its training began; one that can still take notes is told."""
+    number: int | None = trial.user_attrs.get(ORIGIN)
+    if number is None and isinstance(trial, Trial):
+        trial.set_user_attr(ORIGIN, trial.number)
+    return trial.number if number is None else number

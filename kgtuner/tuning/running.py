@@ -432,7 +432,12 @@ class TuningRun:
         return self.models.model(number)
 
     def checkpoint_path(self, trial: Trial | FrozenTrial) -> Path:
-        return self.models.checkpoint(trial)
+        with storage_errors(self.store.place):  # it may take a note
+            return self.models.checkpoint(trial)
+
+    def unfinished_path(self, trial: Trial) -> Path:
+        with storage_errors(self.store.place):
+            return self.models.unfinished(trial)
 
     def root(self, study: Study, trial: FrozenTrial) -> FrozenTrial:
         return self.models.root(study, trial)

@@ -79,7 +79,7 @@ def stage_one(
             slot = slot_or_rest(schedule.stage_one_end - run.elapsed, schedule.subgraph_slot)
             seconds = min(slot, as_many_epochs(config, small, whole, schedule.last_seconds))
         config = limited(run, config, SUBGRAPH_STEPS, seconds)
-        run.launch(plan, study, trial, config, run.models.unfinished(trial), for_good=True)
+        run.launch(plan, study, trial, config, run.unfinished_path(trial), for_good=True)
         return True
 
     run.fill(offer)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -123,10 +123,8 @@ def test_a_traceback_of_the_worker_goes_to_the_log_and_not_to_the_display(
     assert "Traceback (most recent call last): in line 7" in run.folder.log.read_text()
 
 
-def test_a_search_sees_the_batch_size_that_was_trained_with(
-    run: TuningRun, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    answers = [Failed("OutOfMemory", "it is full"), Failed("Diverged", "NaN")]
+def handed_out(run: TuningRun, monkeypatch: pytest.MonkeyPatch, answer: Callable[[], Failed]) -> list[Any]:
+    """The tasks that the run hands out from now on; each ends with what is answered."""
     tasks: list[Any] = []
 
     def submit(task: Any, resources: Resources) -> Job:
@@ -134,7 +132,15 @@ def test_a_search_sees_the_batch_size_that_was_trained_with(
         return Job(task, resources)
 
     monkeypatch.setattr(run.executor, "submit", submit)
-    monkeypatch.setattr(run.executor, "wait", lambda seconds: [(run.under_way[0].job, answers.pop(0))])
+    monkeypatch.setattr(run.executor, "wait", lambda seconds: [(run.under_way[0].job, answer())])
+    return tasks
+
+
+def test_a_search_sees_the_batch_size_that_was_trained_with(
+    run: TuningRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    answers = [Failed("OutOfMemory", "it is full"), Failed("Diverged", "NaN")]
+    tasks = handed_out(run, monkeypatch, lambda: answers.pop(0))
     space = load_space("full", ["conve"])  # which normalises over its batch, so that the batch is halved
     study = run.store.study("full", SAMPLERS["random"](space, seed=0))
     trial, assignment = ask(study, space)
@@ -183,15 +189,7 @@ def test_a_trial_whose_batch_was_halved_before_a_kill_goes_on_with_the_half(
 def test_a_trial_that_ran_out_of_memory_is_made_again_with_as_many_queries_at_a_time(
     run: TuningRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tasks: list[Any] = []
-
-    def submit(task: Any, resources: Resources) -> Job:
-        tasks.append(task)
-        return Job(task, resources)
-
-    full = Failed("OutOfMemory", "it is full")
-    monkeypatch.setattr(run.executor, "submit", submit)
-    monkeypatch.setattr(run.executor, "wait", lambda seconds: [(run.under_way[0].job, full)])
+    tasks = handed_out(run, monkeypatch, lambda: Failed("OutOfMemory", "it is full"))
     study = run.store.study("full", SAMPLERS["random"](load_space("full", ["complex"]), seed=0))
     plan = StagePlan("full", run.folder.graph, None, 4, 1, SIZE)
     config = default_config("complex").updated({"training.batch_size": 512})
@@ -206,15 +204,7 @@ def test_a_trial_that_ran_out_of_memory_is_made_again_with_as_many_queries_at_a_
 def test_a_trial_that_does_not_fit_as_a_whole_is_trained_in_parts_and_says_so(
     run: TuningRun, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    tasks: list[Any] = []
-
-    def submit(task: Any, resources: Resources) -> Job:
-        tasks.append(task)
-        return Job(task, resources)
-
-    failed = Failed("Diverged", "NaN")
-    monkeypatch.setattr(run.executor, "submit", submit)
-    monkeypatch.setattr(run.executor, "wait", lambda seconds: [(run.under_way[0].job, failed)])
+    tasks = handed_out(run, monkeypatch, lambda: Failed("Diverged", "NaN"))
     study = run.store.study("full", SAMPLERS["random"](load_space("full", ["rescal"]), seed=0))
     plan = StagePlan("full", run.folder.graph, None, 4, 1, SIZE)
     large = default_config("rescal").updated({"model.dimension": 200, "training.batch_size": 512})
