@@ -25,6 +25,8 @@ Mode = Literal["negative_sampling", "one_vs_all", "k_vs_all"]
 MODES: tuple[Mode, ...] = get_args(Mode)
 Precision = Literal["auto", "fp32", "bf16"]
 PRECISIONS: tuple[Precision, ...] = get_args(Precision)
+TablesOn = Literal["device", "host"]
+TABLES_ON: tuple[TablesOn, ...] = get_args(TablesOn)
 
 MAX_YAML_BYTES = 1_000_000
 MAX_DEPTH = 20
@@ -62,11 +64,16 @@ class TrainingConfig:
     halve_learning_rate_after: int | None = 3  # validations in a row without a relative gain of 1e-4
     frequency_weights: bool = True  # positives weighted by 1 / sqrt(n(h,r) + n(r,t))
     queries_at_once: int | None = None  # gradient of a batch in parts, to take less memory; None: as a whole
+    tables_on: TablesOn = (
+        "device"  # host: a GPU fetches the rows of each batch, where its memory is too small
+    )
     precision: Precision = "auto"  # of large matmuls in training; auto: bf16 where the hardware has it
 
     def __post_init__(self) -> None:
         if self.mode not in MODES:
             raise ConfigError(unknown("training.mode", self.mode, MODES))
+        if self.tables_on not in TABLES_ON:
+            raise ConfigError(unknown("training.tables_on", self.tables_on, TABLES_ON))
         if self.precision not in PRECISIONS:
             raise ConfigError(unknown("training.precision", self.precision, PRECISIONS))
         for name in ("batch_size", "max_steps", "validate_every", "patience"):

@@ -158,6 +158,7 @@ def run(
     """
     place = torch.device(pick_device(device))
     compile_kernels(place)
+    compile_kernels(home_of(config, place))  # which ranks
     began = clock()
     with _own_torch_randomness(seed, place), _memory_as_error(config), keeping_freed_memory():
         sample = validation_rows(graph, config.training.max_valid_triples, seed)
@@ -281,6 +282,17 @@ def check(config: TrialConfig) -> None:
             f"training.queries_at_once does not go with {config.model.name} as configured, which normalises over its "
             f"batch, got {config.training.queries_at_once}; leave it out, or lower training.batch_size"
         )
+    if config.training.tables_on == "host":
+        if config.training.mode != "negative_sampling":
+            raise ConfigError(
+                "training.tables_on host works with training.mode negative_sampling only, because other modes look at "
+                f"every row in each step, got {config.training.mode}"
+            )
+        if config.optimizer.options.get("row_updates") == "dense":
+            raise ConfigError(
+                "training.tables_on host moves the rows of a batch only, got optimizer.row_updates dense; "
+                "use sparse or auto"
+            )
     if config.training.mode != "negative_sampling":
         for part, name in ((model, config.model.name), (loss, config.loss.name)):
             if not part.ALL_ENTITIES:
@@ -345,7 +357,7 @@ def prepare(
 
     Args:
         config, graph, seed, checkpoint, clock: as for `run`. The checkpoint is not read here.
-        device: where parameters, queries and random numbers live.
+        device: where gradients are computed; parameters, queries and random numbers live in `home_of` it.
         final_validations: work that follows the last validation, in units of one validation.
 
     Returns:
@@ -365,28 +377,39 @@ def prepare(
     regularizer: Regularizer = _create("regularizer", config.regularizer, REGULARIZERS)
     negatives: NegativeSampler = _create("negatives", config.negatives, NEGATIVES)
     optimizer: Optimizer = _create("optimizer", config.optimizer, OPTIMIZERS)
+    home = home_of(config, device)
     if training.mode == "negative_sampling":
-        negatives = of_right_type(negatives, graph, device)
+        negatives = of_right_type(negatives, graph, home)
     model.initialize(torch.Generator().manual_seed(_stream(seed, 0)))  # on the CPU: alike on every device
-    model.to(device)
-    generator = torch.Generator(device).manual_seed(_stream(seed, 1))
+    model.to(home)
+    generator = torch.Generator(home).manual_seed(_stream(seed, 1))
     queries = TrainingQueries.of(
         graph.train,
         graph.known_answers(("train",)),
         graph.n_entities,
         graph.n_relations,
         frequency_weights=training.frequency_weights,
-        device=device,
+        device=home,
     )
     compile_kernels(device)
     compiled = arithmetic_on(device) != "torch"
     at_once = training.queries_at_once
     step: NegativeSamplingStep | AllEntitiesStep
     if training.mode == "negative_sampling":
-        dense = _touches_most(config, negatives, graph.n_entities, optimizer.row_updates)
-        parts = (model, loss, regularizer, negatives, queries, generator)
+        fetched = training.tables_on == "host"
+        dense = not fetched and _touches_most(config, negatives, graph.n_entities, optimizer.row_updates)
         step = NegativeSamplingStep(
-            *parts, dense=dense, compiled=compiled, optimizer=optimizer, at_once=at_once
+            model,
+            loss,
+            regularizer,
+            negatives,
+            queries,
+            generator,
+            dense=dense,
+            compiled=compiled,
+            optimizer=optimizer,
+            at_once=at_once,
+            fetch_to=device if fetched else None,
         )
     else:
         every = training.mode == "k_vs_all"
@@ -421,6 +444,7 @@ def prepare(
             model, checkpoint.with_name(f"{checkpoint.name}.best") if checkpoint is not None else None
         ),
         clock,
+        device,
     )
     settings = config.to_mapping()
     # A training may go on longer than it was first meant to, then validate less often, and with less memory.
@@ -432,10 +456,16 @@ def prepare(
         "validate_every",
         "validate_every_seconds",
         "queries_at_once",
+        "tables_on",
     )
     for limit in limits:
         settings["training"].pop(limit)
     return trainer, settings
+
+
+def home_of(config: TrialConfig, device: torch.device) -> torch.device:
+    """Where parameters, queries and random numbers of a training live that computes its gradients on a device."""
+    return CPU if config.training.tables_on == "host" else device
 
 
 def compile_kernels(device: torch.device) -> None:

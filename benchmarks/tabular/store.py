@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -43,7 +44,7 @@ COLUMNS = {
 
 
 class Store:
-    """Rows in memory and on disk; `add` keeps both alike.
+    """Rows in memory and on disk; `add` keeps both alike. Several processes may add to the same files.
 
     Args:
         folder: where the Parquet files lie.
@@ -60,13 +61,16 @@ class Store:
         return {key_of(row) for rows in self.rows.values() for row in rows}
 
     def add(self, row: Mapping[str, Any]) -> None:
-        """Append a training; the file is written anew as a whole or not at all."""
+        """Append a training to what is there by now; the file is written anew as a whole or not at all."""
         name = f"{row['graph']}-{row['model']}"
-        self.rows.setdefault(name, []).append(dict(row))
-        table = as_table(self.rows[name])
+        path = self.folder / f"{name}.parquet"
         self.folder.mkdir(parents=True, exist_ok=True)
-        with replacing(self.folder / f"{name}.parquet") as partial:
-            pq.write_table(table, partial, compression="zstd")
+        with (self.folder / ".lock").open("w") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            there = pq.read_table(path).to_pylist() if path.exists() else []
+            self.rows[name] = [*there, dict(row)]
+            with replacing(path) as partial:
+                pq.write_table(as_table(self.rows[name]), partial, compression="zstd")
 
 
 def key_of(row: Mapping[str, Any]) -> Key:

@@ -37,7 +37,7 @@ from kgtuner.tuning.events import (
 from kgtuner.tuning.loading import load_predictor
 from kgtuner.tuning.memory_plan import fitted, size_of
 from kgtuner.tuning.problems import problems
-from kgtuner.tuning.raising import FREE_SHARE, free_memory, require_memory
+from kgtuner.tuning.raising import form_of, free_memory, is_gpu, require_memory, usable
 from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
 from kgtuner.tuning.trained import TrainResult
 from kgtuner.tuning.watching import Watchers
@@ -92,19 +92,17 @@ def train(
         raise ConfigError(f"threads must be at least 1, got {threads}")
     graph = as_graph(graph, seed)
     size, free = size_of(graph), free_memory(device)
+    host = free_memory("cpu") if is_gpu(device) else None
     begun = None if output is None or not own else _begun(RunFolder(output), model)
     if begun is not None:
         config = begun  # what fits into memory may be another dimension now
     elif own:
         all_entities = why_not_all_entities(graph) is None
         config = default_for(model, graph.n_entities, all_entities=all_entities)
-        config = fitted(config, size, FREE_SHARE * free)
-    fits = require_memory(config, size, free)  # what is asked for stays what the folder says
-    if fits != config:
-        on_note(
-            f"the gradient is computed for {fits.training.queries_at_once} of a batch's {config.training.batch_size} "
-            "queries at a time, to fit into memory"
-        )
+        config = fitted(config, size, *usable(free, host))
+    fits = require_memory(config, size, free, host)  # what is asked for stays what the folder says
+    if (form := form_of(fits, config)) is not None:
+        on_note(f"trained with {form}, to fit into memory")
     watching = observers_or_lines(observer, metric)
     asked_for = {"metric": metric, "seed": seed, "device": device, "threads": threads}
     if output is None:
@@ -202,9 +200,11 @@ def _require_same_training(
         "metric": metric,
     }
     same = {key: there.get(key) == value for key, value in wanted.items()}
-    if same["kind"]:  # how much is computed at once is no part of what is trained
-        recorded = _recorded(folder, there).limited(queries_at_once=None)
-        same["config"] = recorded == config.limited(queries_at_once=None)
+    if same["kind"]:  # how it fits into memory is no part of what is trained
+        recorded, asked = (
+            c.limited(queries_at_once=None, tables_on="device") for c in (_recorded(folder, there), config)
+        )
+        same["config"] = recorded == asked
     for key, alike in same.items():
         if not alike:
             what = {"kind": "kind of run", "fingerprint": "graph", "config": "configuration"}.get(key, key)

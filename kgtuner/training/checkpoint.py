@@ -36,8 +36,8 @@ def save_checkpoint(path: Path, trainer: Trainer, identity: dict[str, Any]) -> N
         tensors |= {f"optimizer.{table}.{k}": v for k, v in states.items()}
     tensors["generator"] = batches.generator.get_state()
     tensors["torch_generator"] = torch.get_rng_state()
-    if batches.generator.device.type == "cuda":  # where dropout draws; has not been run
-        tensors["cuda_generator"] = torch.cuda.get_rng_state(batches.generator.device)
+    if trainer.device.type == "cuda":  # where dropout of layers draws; has not been run
+        tensors["cuda_generator"] = torch.cuda.get_rng_state(trainer.device)
     tensors["order"] = batches.order
     state = {
         "format": FORMAT,
@@ -105,8 +105,8 @@ def _bring(trainer: Trainer, state: dict[str, Any], tensors: dict[str, torch.Ten
     generator = trainer.batches.generator
     if state.get("device", "cpu") == generator.device.type:
         generator.set_state(tensors["generator"])
-        if "cuda_generator" in tensors:
-            torch.cuda.set_rng_state(tensors["cuda_generator"], generator.device)
+        if "cuda_generator" in tensors and trainer.device.type == "cuda":
+            torch.cuda.set_rng_state(tensors["cuda_generator"], trainer.device)
     else:
         generator.manual_seed(generator.initial_seed() + state["progress"]["step"])
     torch.set_rng_state(tensors["torch_generator"])

@@ -10,10 +10,11 @@ from kgtuner.models import Model
 from kgtuner.negatives import NegativeSampler
 from kgtuner.regularizers import Regularizer
 from kgtuner.training.accumulated import Accumulated
-from kgtuner.training.contest import Contest, Judge
+from kgtuner.training.fetched_gradient import FetchedGradient
 from kgtuner.training.optimizers import Optimizer
 from kgtuner.training.queries import FalseNegatives, TrainingQueries
-from kgtuner.training.steps import Gradient, QueryRows
+from kgtuner.training.sampled_gradient import Asked, SampledGradient
+from kgtuner.training.steps import Gradient
 
 
 class NegativeSamplingStep:
@@ -21,11 +22,11 @@ class NegativeSamplingStep:
 
     Args:
         dense: whether the gradient is of all entities rather than of those touched.
-        compiled: whether kernels of kgtuner/kernels do the work that plain operators do in several passes.
-        optimizer: with kernels, moves each entity as early as it may; what a call returns is then the gradient of
-            the others. Its step has begun when this is called.
+        compiled, optimizer: as for `SampledGradient`.
         at_once: queries whose gradient is computed at once, to take less memory; None for the whole batch. Parts of a
             batch share its negatives and its one step, so no entity moves early.
+        fetch_to: the device that computes the gradient where it is another than that of the tables, queries and random
+            numbers; its memory need not hold the tables, and no entity moves early.
     """
 
     def __init__(
@@ -41,99 +42,58 @@ class NegativeSamplingStep:
         compiled: bool = False,
         optimizer: Optimizer | None = None,
         at_once: int | None = None,
+        fetch_to: torch.device | None = None,
     ) -> None:
-        self.model, self.regularizer, self.negatives = model, regularizer, negatives
-        self.queries = queries
-        self.generator = generator
+        self.model, self.negatives, self.queries, self.generator = model, negatives, queries, generator
         self.dense_rows = model.n_entities if dense else None
         self.n = len(queries)
         check = negatives.filtered and loss.FILTERED
         self.false_negatives = FalseNegatives(queries) if check else None
         self.at_once = at_once
-        self.judge = judge_of(model, loss, optimizer if at_once is None else None, compiled=compiled)
+        parts = (model, loss, regularizer, generator)
+        self.gradient: SampledGradient | FetchedGradient
+        if fetch_to is not None:
+            self.gradient = FetchedGradient(*parts, device=fetch_to, compiled=compiled)
+        else:
+            moving = optimizer if at_once is None else None
+            self.gradient = SampledGradient(*parts, compiled=compiled, optimizer=moving)
 
     def __call__(self, batch: Tensor) -> Gradient:
+        drawn, of_type = self.negatives.draw_for(
+            self.queries.answer[batch], self.model.n_entities, self.generator
+        )
+        weights = self.queries.weight[batch].to(self.model.entities.dtype)
+        weights = weights / weights.sum()
         if self.at_once is not None and len(batch) > self.at_once:
-            return self._in_parts(batch, self.at_once)
-        rows = self._rows(batch)
-        drawn, valid = self._drawn(batch)
-        return self._gradient(batch, rows, drawn, valid, self._weights(batch), 1.0, self.dense_rows)
+            return self._in_parts(batch, drawn, of_type, weights, self.at_once)
+        return self.gradient(self._asked(batch, drawn, of_type, weights), self.dense_rows)
 
-    def _in_parts(self, batch: Tensor, size: int) -> Gradient:
+    def _in_parts(
+        self, batch: Tensor, drawn: Tensor, of_type: Tensor | None, weights: Tensor, size: int
+    ) -> Gradient:
         queries, model = self.queries, self.model
-        drawn, valid = self._drawn(batch)
-        weights = self._weights(batch)
         ids = torch.cat([drawn.flatten(), queries.answer[batch], queries.entity[batch]])
         entities = Accumulated(model.entities, ids if self.dense_rows is None else None)
         relations = Accumulated(model.relations, model.relation_rows(queries.relation[batch])[0])
         loss = weights.new_zeros(())
         for start in range(0, len(batch), size):
             part = slice(start, start + size)
-            some = batch[part]
             own = drawn if drawn.dim() == 1 else drawn[part]
-            own_valid = None if valid is None else valid[part]
-            share = len(some) / len(batch)
-            at = self._gradient(some, self._rows(some), own, own_valid, weights[part], share, None)
+            own_type = None if of_type is None else of_type[part]
+            share = len(batch[part]) / len(batch)
+            at = self.gradient(self._asked(batch[part], own, own_type, weights[part], share))
             entities.add(*at.entities)
             relations.add(*at.relations)
             loss += at.loss
         return Gradient(loss, entities.gradient, relations.gradient)
 
-    def _rows(self, batch: Tensor) -> QueryRows:
-        queries = self.queries
-        return QueryRows(self.model, queries.entity[batch], queries.relation[batch], self.generator)
-
-    def _drawn(self, batch: Tensor) -> tuple[Tensor, Tensor | None]:
-        return self.negatives.draw_for(self.queries.answer[batch], self.model.n_entities, self.generator)
-
-    def _weights(self, batch: Tensor) -> Tensor:
-        weights = self.queries.weight[batch].to(self.model.entities.dtype)
-        return weights / weights.sum()
-
-    def _gradient(
-        self,
-        batch: Tensor,
-        rows: QueryRows,
-        drawn: Tensor,
-        valid: Tensor | None,
-        weights: Tensor,
-        share: float,
-        dense_rows: int | None,
-    ) -> Gradient:
-        """The gradient of a batch, or of some of its queries.
-
-        Args:
-            batch, rows: (b,) positions of the queries, and the rows they start from.
-            drawn, valid: as in `Contest`; `valid` knows types, and no right answers yet.
-            weights: (b,), with sum 1 over the whole batch.
-            share: of the whole batch that these queries are.
-            dense_rows: the number of entities where the gradient is of all of them.
-        """
-        queries, model = self.queries, self.model
-        entity, answer = queries.entity[batch], queries.answer[batch]
-        t = model.entities.index_select(0, answer).requires_grad_()
+    def _asked(
+        self, batch: Tensor, drawn: Tensor, of_type: Tensor | None, weights: Tensor, share: float = 1.0
+    ) -> Asked:
+        """What some positions (b,) of the queries ask; false negatives among what was drawn are found here."""
+        queries, valid = self.queries, of_type
         if self.false_negatives is not None:
             false = self.false_negatives.valid(queries.group[batch], drawn)
             valid = false if valid is None else valid if false is None else valid & false
-        touched = self.judge.touched(drawn, torch.cat([drawn.flatten(), answer, entity]), dense_rows)
-        contest = Contest(rows.query.detach(), t.detach(), drawn, valid, weights, touched)
-        at = self.judge(contest)
-        loss, t.grad = at.loss, at.at_true
-        root = rows.with_gradient(at.at_query)
-        if self.regularizer.weight:
-            penalty = self.regularizer.penalty(rows.h, rows.r, t, rows.query).mean()
-            cost = penalty * (self.regularizer.weight * share)
-            loss = loss + cost.detach()
-            root = root + cost
-        torch.autograd.backward(root)
-        entities = at.at_entities(contest, t.grad, rows.h.grad)
-        return Gradient(loss, entities, rows.relation_gradient(self.judge.ROWS))
-
-
-def judge_of(model: Model, loss: Loss, optimizer: Optimizer | None, *, compiled: bool) -> Judge:
-    """The one place where a step chooses between plain operators and compiled kernels."""
-    if not compiled:
-        return Judge(model, loss)
-    from kgtuner.training.compiled_contest import CompiledJudge  # imports Numba
-
-    return CompiledJudge(model, loss, optimizer)
+        entity, relation, answer = queries.entity[batch], queries.relation[batch], queries.answer[batch]
+        return Asked(entity, relation, answer, drawn, valid, weights, share)

@@ -99,6 +99,7 @@ class Trainer:
         limits: when to validate and when to stop.
         best: keeps the best parameters.
         clock: seconds that only grow.
+        device: where gradients are computed; None for where the model is.
 
     Attributes:
         progress: where the training stands.
@@ -115,8 +116,10 @@ class Trainer:
         limits: Limits,
         best: BestParameters,
         clock: Clock = time.monotonic,
+        device: torch.device | None = None,
     ) -> None:
         self.model = model
+        self.device = model.entities.device if device is None else device
         self.step = step
         self.optimizer = optimizer
         self.batches = batches

@@ -7,7 +7,7 @@ from optuna.study import Study
 from kgtuner.execution.storage import storage_errors
 from kgtuner.tuning.kept_models import DEFAULT, ORIGIN
 from kgtuner.tuning.memory_plan import fitted
-from kgtuner.tuning.raising import FREE_SHARE
+from kgtuner.tuning.raising import usable
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.trials import FULL_STEPS, begun, limited
 from kgtuner.tuning.under_way import StagePlan
@@ -25,7 +25,7 @@ def launch_default(run: TuningRun, plan: StagePlan, study: Study, model: str, se
         for before in tried:  # it was cut off, and goes on from where it was
             trial.set_user_attr(ORIGIN, before.user_attrs.get(ORIGIN, trial.number))
         checkpoint = run.checkpoint_path(trial)
-    config = fitted(run.default_of(model), plan.size, FREE_SHARE * run.free_memory())
+    config = fitted(run.default_of(model), plan.size, *usable(run.free_memory(), run.host_memory()))
     run.launch(plan, study, trial, limited(run, config, FULL_STEPS, seconds), checkpoint)
     return True
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import joblib
-import torch
 
 from kgtuner.defaults import default_for
 from kgtuner.execution.local import Local
@@ -11,7 +10,7 @@ from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.strategies import STRATEGIES
 from kgtuner.training.all_entities_limit import why_not_all_entities
 from kgtuner.tuning.memory_plan import size_of
-from kgtuner.tuning.raising import MEMORY_SHARE, estimated_bytes, free_memory
+from kgtuner.tuning.raising import MEMORY_SHARE, estimated_bytes, free_memory, is_gpu
 from kgtuner.tuning.settings import TuneSettings
 
 
@@ -22,8 +21,7 @@ def default_executor(settings: TuneSettings, graph: KnowledgeGraph) -> Local:
     itself what trains next, and a GPU. Under a clock there are as many as cores, of the machine or of the container,
     that the threads of a training leave, and no more than fit into memory with the default configuration.
     """
-    on_gpu = settings.device.startswith("cuda") or (settings.device == "auto" and torch.cuda.is_available())
-    if settings.budget.trials is not None or settings.algorithm in STRATEGIES or on_gpu:
+    if settings.budget.trials is not None or settings.algorithm in STRATEGIES or is_gpu(settings.device):
         return Local()
     size, all_entities = size_of(graph), why_not_all_entities(graph) is None
     defaults = [default_for(name, graph.n_entities, all_entities=all_entities) for name in settings.models]

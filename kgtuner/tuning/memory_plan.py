@@ -2,9 +2,11 @@
 
 Reduced without changing what is computed: rows are updated singly (`optimizer.row_updates: auto` decides so on large
 graphs), a second copy of large parameters lies on disk (`training/best.py`), scores against all entities are made in
-chunks, in training and in ranking, and the gradient of a batch is made in parts where the whole would not fit
-(`in_parts`). Reduced by the search: dimensions, batch sizes and numbers of negatives that cannot fit even so are taken
-out of the space before it begins. Not there: tables on the host whose rows a GPU fetches.
+chunks, in training and in ranking, the gradient of a batch is made in parts where the whole would not fit, and a
+GPU that is too small for the tables fetches the rows of each batch from the host (`as_it_fits`). Reduced by the search:
+dimensions, batch sizes and numbers of negatives that cannot fit even so are taken out of the space before it begins.
+
+Room is given as bytes where the training computes; `host` as bytes beside a GPU, None where a CPU computes.
 """
 
 from __future__ import annotations
@@ -64,6 +66,7 @@ class MemoryPlan:
         best_copy: of the best parameters so far; 0 where it lies on disk.
         step: scores, drawn ids and rows of one batch.
         answers: training queries and the index of their answers.
+        fetched: what a GPU holds where all of the above but the step stays on the host; 0 where nothing is fetched.
     """
 
     parameters: float
@@ -72,13 +75,21 @@ class MemoryPlan:
     best_copy: float
     step: float
     answers: float
+    fetched: float = 0.0
 
     @property
     def total(self) -> float:
         return self.parameters + self.gradient + self.optimizer + self.best_copy + self.step + self.answers
 
+    @property
+    def where_computed(self) -> float:
+        """Bytes of the device that computes: all of them, or what it fetches."""
+        return self.fetched or self.total
+
     def __str__(self) -> str:
         parts = {name.replace("_", " "): value for name, value in vars(self).items() if value >= 0.05e9}
+        if self.fetched:
+            parts["on the GPU"] = parts.pop("fetched", 0.0)
         return ", ".join(f"{value / 1e9:.1f} GB {name}" for name, value in parts.items()) or "below 0.05 GB"
 
 
@@ -108,7 +119,8 @@ def memory_plan(config: TrialConfig, size: GraphSize) -> MemoryPlan:
         step += 4 * at_once * dimension**2
     row_updates = config.optimizer.options.get("row_updates", "auto")
     few = drawn + 2 * batch < size.entities / 4  # fewer rows than `row_updates: auto` updates singly
-    sparse = sampled and (row_updates == "sparse" or (row_updates == "auto" and few))
+    on_host = config.training.tables_on == "host"
+    sparse = sampled and (row_updates == "sparse" or (row_updates == "auto" and (few or on_host)))
     if at_once < batch:  # the rows of a part, and what all parts add up
         step += min(batch, both * size.relations) * relation_width
     if at_once < batch and sampled:
@@ -116,6 +128,15 @@ def memory_plan(config: TrialConfig, size: GraphSize) -> MemoryPlan:
         summed = drawn + 2 * batch if sparse else 0  # else it is the gradient of the table
         step += 4 * drawn + (min(own + 2 * at_once, size.entities) + min(summed, size.entities)) * dimension
     parameters = NUMBER * numbers
+    fetched = 0.0
+    if on_host:
+        own = negatives if shared else at_once * negatives
+        rows = min(own + 2 * at_once, size.entities) * dimension
+        layers = numbers - size.entities * dimension  # and relations
+        fetched = float(
+            NUMBER * (step + 3 * rows + 2 * layers)
+        )  # rows, their gradient, and one copy on its way
+        step += 3 * rows + layers
     states = len(OPTIMIZERS[config.optimizer.name].STATES) if config.optimizer.name in OPTIMIZERS else 2
     return MemoryPlan(
         parameters=float(parameters),
@@ -124,21 +145,46 @@ def memory_plan(config: TrialConfig, size: GraphSize) -> MemoryPlan:
         best_copy=0.0 if parameters > IN_MEMORY_BYTES else float(parameters),
         step=float(NUMBER * step),
         answers=float(BYTES_PER_TRIPLE * size.triples),
+        fetched=fetched,
     )
 
 
-def in_parts(config: TrialConfig, size: GraphSize, room: float) -> TrialConfig:
-    """The configuration with the largest parts of a batch that stay within so many bytes; as it is where none do.
+def holds(config: TrialConfig, size: GraphSize, room: float, host: float | None = None) -> bool:
+    """Whether a training fits as it is."""
+    plan = memory_plan(config, size)
+    if not plan.fetched:
+        return plan.total <= room
+    if host is None:  # one memory has to hold both
+        return plan.total + plan.fetched <= room
+    return plan.fetched <= room and plan.total <= host
 
-    Parts are halves of the batch, halves of these, and so on. A model that normalises over its batch has none.
+
+def as_it_fits(
+    config: TrialConfig, size: GraphSize, room: float, host: float | None = None, *, parts: bool = True
+) -> TrialConfig | None:
+    """The same training in the first of these forms that fits, None where none does.
+
+    As it is; with its batch in parts, the largest that fit; with its tables on the host; with both. Parts are halves
+    of the batch, halves of these, and so on, and a model that normalises over its batch has none. Tables can be on
+    the host where a step moves single rows.
+
+    Args:
+        parts: whether the batch may be taken in parts.
     """
-    parts = config
-    while memory_plan(parts, size).total > room:
-        smaller = smaller_parts(parts)
-        if smaller is None:
-            return config
-        parts = smaller
-    return parts
+    for form in (config, *(() if host is None else _with_tables_on_host(config, size))):
+        smaller: TrialConfig | None = form
+        while smaller is not None:
+            if holds(smaller, size, room, host):
+                return smaller
+            smaller = smaller_parts(smaller) if parts else None
+    return None
+
+
+def _with_tables_on_host(config: TrialConfig, size: GraphSize) -> tuple[TrialConfig, ...]:
+    sampled = config.training.mode == "negative_sampling"
+    if not sampled or config.training.tables_on == "host" or memory_plan(config, size).gradient:
+        return ()
+    return (config.limited(tables_on="host"),)
 
 
 def smaller_parts(config: TrialConfig) -> TrialConfig | None:
@@ -159,7 +205,7 @@ def least_bytes(config: TrialConfig, size: GraphSize) -> float:
 
 
 def largest_dimension(
-    config: TrialConfig, size: GraphSize, room: float, *, whole: bool = False
+    config: TrialConfig, size: GraphSize, room: float, host: float | None = None, *, whole: bool = False
 ) -> int | None:
     """The largest dimension with which the rest of the configuration stays within so many bytes; None for none.
 
@@ -171,7 +217,7 @@ def largest_dimension(
 
     def fits(multiple: int) -> bool:
         smaller = config.updated({"model.dimension": multiple * step})
-        return (memory_plan(smaller, size).total if whole else least_bytes(smaller, size)) <= room
+        return as_it_fits(smaller, size, room, host, parts=not whole) is not None
 
     while low < high:
         middle = (low + high + 1) // 2
@@ -179,10 +225,12 @@ def largest_dimension(
     return low * step or None
 
 
-def what_would_fit(config: TrialConfig, size: GraphSize, room: float) -> str | None:
+def what_would_fit(
+    config: TrialConfig, size: GraphSize, room: float, host: float | None = None
+) -> str | None:
     """The one change that makes a configuration fit, as half a sentence: of dimension, negatives or batch."""
     dimension = int(config.model.options.get("dimension", 100))
-    largest = largest_dimension(config, size, room)
+    largest = largest_dimension(config, size, room, host)
     if largest is not None and largest < dimension:
         return f"model.dimension {largest} instead of {dimension} would fit"
     sizes = {"training.batch_size": config.training.batch_size}
@@ -192,25 +240,29 @@ def what_would_fit(config: TrialConfig, size: GraphSize, room: float) -> str | N
     for name, given in sizes.items():
         smaller = given // 2
         while smaller:
-            if least_bytes(config.updated({name: smaller}), size) <= room:
+            if as_it_fits(config.updated({name: smaller}), size, room, host) is not None:
                 return f"{name} {smaller} instead of {given} would fit"
             smaller //= 2
     return None
 
 
-def fitted(config: TrialConfig, size: GraphSize, room: float) -> TrialConfig:
+def fitted(config: TrialConfig, size: GraphSize, room: float, host: float | None = None) -> TrialConfig:
     """The configuration with the largest dimension, up to its own, that fits; as it is where none does.
 
     With its batch as a whole; only where no dimension fits so, with its batch in parts.
     """
-    largest = largest_dimension(config, size, room, whole=True) or largest_dimension(config, size, room)
+    largest = largest_dimension(config, size, room, host, whole=True) or largest_dimension(
+        config, size, room, host
+    )
     if largest is None or largest >= int(config.model.options.get("dimension", 100)):
         return config
     step = max(10, MODELS[config.model.name].DIMENSION_MULTIPLE)
     return config.updated({"model.dimension": max(largest // step * step, largest % step)})
 
 
-def sizes_that_fit(space: Space, size: GraphSize, room: float) -> tuple[dict[str, list[Any]], list[str]]:
+def sizes_that_fit(
+    space: Space, size: GraphSize, room: float, host: float | None = None
+) -> tuple[dict[str, list[Any]], list[str]]:
     """What is left of sizes of which some cannot fit, each judged with the others at their smallest; a note for each.
 
     A size is never left without a value: where the smallest does not fit either, the trials will say so.
@@ -226,16 +278,15 @@ def sizes_that_fit(space: Space, size: GraphSize, room: float) -> tuple[dict[str
         if not isinstance(domain, Choices) or len(domain.values) < 2:
             continue
         section, _, key = name.partition(".")
-        least = {
-            value: least_bytes(smallest.updated({f"{section}.{key}": value}), size) for value in domain.values
-        }
-        kept = [value for value in domain.values if least[value] <= room]
+        configs = {value: smallest.updated({f"{section}.{key}": value}) for value in domain.values}
+        kept = [v for v in domain.values if as_it_fits(configs[v], size, room, host) is not None]
         if not kept or len(kept) == len(domain.values):
             continue
         out = min((value for value in domain.values if value not in kept), key=_as_number)
         changes[name] = kept
+        needed = least_bytes(configs[out], size)
         notes.append(
-            f"{name} is searched up to {max(kept, key=_as_number)}: {out} would need {least[out] / 1e9:.1f} GB "
+            f"{name} is searched up to {max(kept, key=_as_number)}: {out} would need {needed / 1e9:.1f} GB "
             f"at the least, and {room / 1e9:.1f} GB may be used."
         )
     return changes, notes

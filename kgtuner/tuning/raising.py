@@ -16,7 +16,7 @@ from kgtuner.errors import OutOfMemory
 from kgtuner.models import MODELS
 from kgtuner.tuning.available import available_bytes
 from kgtuner.tuning.memory_plan import GraphSize as GraphSize
-from kgtuner.tuning.memory_plan import in_parts, least_bytes, memory_plan, what_would_fit
+from kgtuner.tuning.memory_plan import as_it_fits, least_bytes, memory_plan, what_would_fit
 
 DIMENSIONS = (100, 200, 500, 1000, 2000)
 BATCH_SIZES = (128, 256, 512, 1024)
@@ -43,13 +43,17 @@ class Measured:
     steps_to_best: int
 
 
+def is_gpu(device: str) -> bool:
+    return device.startswith("cuda") or (device == "auto" and torch.cuda.is_available())
+
+
 def free_memory(device: str, *, yet_to_take: float = 0.0, planned: float = 0.0) -> float:
     """Free bytes of the device a training would run on. The CUDA branch has not been measured.
 
     Args:
         yet_to_take, planned: of trainings under way there, see `available_bytes`.
     """
-    if device.startswith("cuda") or (device == "auto" and torch.cuda.is_available()):
+    if is_gpu(device):
         free, _ = torch.cuda.mem_get_info(None if device in ("auto", "cuda") else device)
         return max(0.0, float(free) - yet_to_take)
     return available_bytes(yet_to_take=yet_to_take, planned=planned)
@@ -117,21 +121,32 @@ def seconds_per_query(
     return measured.seconds_per_query * ratio
 
 
-def require_memory(config: TrialConfig, size: GraphSize, free: float) -> TrialConfig:
+def usable(free: float, host: float | None = None) -> tuple[float, float | None]:
+    """What trainings may take of the free bytes where they compute, and of those beside a GPU."""
+    return FREE_SHARE * free, None if host is None else FREE_SHARE * host
+
+
+def require_memory(
+    config: TrialConfig, size: GraphSize, free: float, host: float | None = None
+) -> TrialConfig:
     """Refuse a training that would not fit, before it takes the machine's memory.
 
+    Args:
+        free: bytes where it computes.
+        host: bytes beside a GPU, None where a CPU computes.
+
     Returns:
-        The configuration, with its batch in parts where it would not fit as a whole.
+        The configuration in the form in which it fits, see `as_it_fits`.
 
     Raises:
         OutOfMemory: says how much it would need, how much there is, and what would fit.
     """
-    room = FREE_SHARE * free
-    parts = in_parts(config, size, room)
-    plan = memory_plan(parts, size)
-    if plan.total <= room:
-        return parts
-    would = what_would_fit(config, size, room)
+    room = usable(free, host)
+    fits = as_it_fits(config, size, *room)
+    if fits is not None:
+        return fits
+    plan = memory_plan(config, size)
+    would = what_would_fit(config, size, *room)
     if would is None:
         least = config.updated({"model.dimension": MODELS[config.model.name].DIMENSION_MULTIPLE})
         needed = memory_plan(least, size)
@@ -139,11 +154,24 @@ def require_memory(config: TrialConfig, size: GraphSize, free: float) -> TrialCo
             f"no dimension of it would fit: {needed.answers / 1e9:.1f} GB are for the triples of the graph alone; "
             f"with {least_bytes(config, size) / FREE_SHARE / 1e9:.1f} GB free it would fit as it is"
         )
+    beside_it = "" if host is None else f", and {host / 1e9:.1f} GB beside it"
     raise OutOfMemory(
-        f"it would need about {plan.total / 1e9:.1f} GB ({plan}) and {free / 1e9:.1f} GB are free; {would}"
+        f"it would need about {plan.total / 1e9:.1f} GB ({plan}) and {free / 1e9:.1f} GB are free{beside_it}; {would}"
     )
 
 
+def form_of(config: TrialConfig, before: TrialConfig) -> str | None:
+    """How a training is made to fit into memory, as the rest of a sentence; None where nothing is new since."""
+    new = []
+    if (at_once := config.training.queries_at_once) != before.training.queries_at_once:
+        new.append(
+            f"its gradient computed for {at_once} of a batch's {config.training.batch_size} queries at a time"
+        )
+    if config.training.tables_on != before.training.tables_on:
+        new.append("its tables on the host, of which the GPU fetches the rows of each batch")
+    return " and ".join(new) or None
+
+
 def estimated_bytes(config: TrialConfig, size: GraphSize) -> float:
-    """Memory of one training, see `memory_plan`."""
-    return memory_plan(config, size).total
+    """Memory of one training where it computes, see `memory_plan`."""
+    return memory_plan(config, size).where_computed

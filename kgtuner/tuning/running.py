@@ -34,7 +34,8 @@ from kgtuner.tuning.events import (
     TrialStarted,
 )
 from kgtuner.tuning.kept_models import AGAIN, DEFAULT, ORIGIN, KeptModels
-from kgtuner.tuning.raising import estimated_bytes, free_memory, require_memory
+from kgtuner.tuning.memory_plan import memory_plan
+from kgtuner.tuning.raising import estimated_bytes, form_of, free_memory, is_gpu, require_memory
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.tuning.under_way import TRIES, StagePlan, UnderWay
@@ -61,6 +62,7 @@ TRIAL_LIMITS = (
     "max_valid_triples",
     "patience",
     "queries_at_once",
+    "tables_on",
 )
 """Training settings that a trial has from the budget or from free memory; they say nothing about what was found."""
 
@@ -256,14 +258,13 @@ class TuningRun:
         if under_way.config.training.batch_size < config.training.batch_size:  # halved in an earlier sitting
             self._tell_batch(under_way)
         try:
-            under_way.config = require_memory(under_way.config, plan.size, self.free_memory())
+            before = under_way.config
+            under_way.config = require_memory(before, plan.size, self.free_memory(), self.host_memory())
         except TrialFailed as error:
             self._failed(under_way, error)
         else:
-            if (at_once := under_way.config.training.queries_at_once) != config.training.queries_at_once:
-                self.note(
-                    f"Trial {trial.number} computes its gradient for {at_once} queries at a time, to fit into memory."
-                )
+            if (form := form_of(under_way.config, before)) is not None:
+                self.note(f"Trial {trial.number} is trained with {form}, to fit into memory.")
             self._submit(under_way)
 
     def _submit(self, under_way: UnderWay) -> None:
@@ -402,6 +403,22 @@ class TuningRun:
             for device in free or devices
         )
 
+    def host_memory(self) -> float | None:
+        """Bytes beside its GPU that another training may take for tables; None where none computes on a GPU."""
+        if not self.executor.here or not all(is_gpu(device) for device in self._devices()):
+            return None
+        on_host = [u for u in self.under_way if u.config.training.tables_on == "host"]
+        return free_memory(
+            "cpu",
+            yet_to_take=_planned_on_host(u for u in on_host if not u.validated),
+            planned=_planned_on_host(on_host),
+        )
+
+    def host_share(self) -> float | None:
+        """As `memory_share`, beside a GPU."""
+        free = self.host_memory()
+        return None if free is None else free / self.executor.slots
+
     def memory_share(self) -> float:
         """Bytes that one training may be planned to take when all slots are in use, by those that run now too."""
         if not self.executor.here:
@@ -494,6 +511,11 @@ class TuningRun:
 def _planned(trials: Iterable[UnderWay]) -> float:
     """Bytes that trainings take as far as they are estimated."""
     return sum(estimated_bytes(u.config, u.plan.size) for u in trials)
+
+
+def _planned_on_host(trials: Iterable[UnderWay]) -> float:
+    """Bytes of tables on the host, and of what lies beside them, of trainings that compute on a GPU."""
+    return sum(memory_plan(u.config, u.plan.size).total for u in trials)
 
 
 def found_config(trial: FrozenTrial) -> TrialConfig:

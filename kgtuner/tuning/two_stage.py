@@ -26,7 +26,7 @@ from kgtuner.tuning.default_trial import launch_default
 from kgtuner.tuning.first_training import FirstTraining
 from kgtuner.tuning.kept_models import DEFAULT
 from kgtuner.tuning.memory_plan import GraphSize, size_of, sizes_that_fit
-from kgtuner.tuning.raising import FREE_SHARE
+from kgtuner.tuning.raising import usable
 from kgtuner.tuning.run_folder import CLIPPED, FORMAT
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import STAGE_ONE_SHARE
@@ -104,7 +104,7 @@ def _that_fits(run: TuningRun, space: Space, size: GraphSize) -> Space:
     before would not be found in the store.
     """
     if not (run.folder.path / CLIPPED).exists():
-        sizes, notes = sizes_that_fit(space, size, FREE_SHARE * run.memory_share())
+        sizes, notes = sizes_that_fit(space, size, *usable(run.memory_share(), run.host_share()))
         run.folder.write(CLIPPED, {"format": FORMAT, "sizes": sizes, "notes": notes})
     kept = run.folder.read(CLIPPED)
     try:

@@ -34,6 +34,25 @@ CASES = [
 ]
 
 
+@pytest.mark.parametrize("negatives", ["shared", "independent"])
+@pytest.mark.parametrize("model", MODELS)
+def test_steps_with_tables_on_the_host_move_the_parameters_as_on_the_cpu(
+    cuda: torch.device, trainer: Callable[..., Trainer], model: str, negatives: str
+) -> None:
+    changes = {"training.tables_on": "host"}
+    here = trainer(CPU, model, "negative_sampling", negatives, **changes)
+    there = trainer(cuda, model, "negative_sampling", negatives, **changes)
+    there.step.negatives.device = CPU  # type: ignore[union-attr]
+    for _ in range(3):
+        batch = here.batches.next()
+        torch.testing.assert_close(there.train_batch(batch), here.train_batch(batch), rtol=1e-4, atol=1e-5)
+    part = there.step.gradient.part  # type: ignore[union-attr]
+    assert {p.device.type for p in part.parameters()} == {"cuda"}
+    for name, value in there.model.state_dict().items():
+        assert value.device == CPU
+        torch.testing.assert_close(value, here.model.state_dict()[name], rtol=1e-4, atol=1e-5)
+
+
 @pytest.mark.parametrize(("model", "mode", "negatives"), CASES)
 def test_three_steps_move_the_parameters_as_on_the_cpu(
     cuda: torch.device, trainer: Callable[..., Trainer], model: str, mode: str, negatives: str

@@ -83,6 +83,7 @@ def test_what_is_not_known_is_refused_with_the_nearest_that_is(mapping: Any, mes
         ("max_seconds", math.nan, "got nan"),
         ("max_valid_triples", 0, "got 0"),
         ("halve_learning_rate_after", 0, "got 0"),
+        ("tables_on", "hots", "unknown training.tables_on 'hots'. Did you mean 'host'"),
         ("queries_at_once", 0, "training.queries_at_once must be a whole number of at least 1, got 0"),
         ("frequency_weights", 1, "training.frequency_weights must be true or false, got 1"),
     ],
@@ -197,6 +198,7 @@ TRAININGS = st.builds(
     patience=st.integers(1, 99),
     halve_learning_rate_after=st.none() | st.integers(1, 99),
     queries_at_once=st.none() | st.integers(1, 10**6),
+    tables_on=st.sampled_from(["device", "host"]),
     frequency_weights=st.booleans(),
 )
 CONFIGS = st.builds(

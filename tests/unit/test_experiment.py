@@ -19,13 +19,24 @@ from kgtuner import experiment, kernels
 from kgtuner.config import TrialConfig
 from kgtuner.errors import ConfigError, DataError, Diverged, OutOfMemory, RunError
 from kgtuner.evaluation import evaluator
-from kgtuner.experiment import RunResult, _touches_most, build_model, check, options_of, pick_device, run
+from kgtuner.experiment import (
+    RunResult,
+    _touches_most,
+    build_model,
+    check,
+    home_of,
+    options_of,
+    pick_device,
+    prepare,
+    run,
+)
 from kgtuner.graph.entity_types import EntityTypes
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.losses import LOSSES
 from kgtuner.models import MODELS
 from kgtuner.negatives.typed import Typed
 from kgtuner.negatives.uniform import Shared
+from kgtuner.training.fetched_gradient import FetchedGradient
 from kgtuner.training.trainer import CurvePoint, Trainer
 
 
@@ -542,6 +553,51 @@ def test_training_in_parts_is_the_same_but_for_rounding_and_goes_on_from_a_check
         assert [point.loss for point in other.curve] == pytest.approx([p.loss for p in whole.curve], rel=1e-4)
 
 
+@pytest.mark.usefixtures("every_validation_is_saved")
+@pytest.mark.parametrize("negatives", ["shared", "independent"])
+def test_training_with_tables_on_the_host_is_the_same_and_goes_on_from_a_checkpoint_of_the_device(
+    negatives: str, tmp_path: Path
+) -> None:
+    settings = config(
+        negatives__name=negatives,
+        optimizer__name="adagrad",
+        optimizer__learning_rate=0.1,
+        optimizer__row_updates="sparse",
+        regularizer__name="frobenius",
+        regularizer__weight=0.01,
+    )
+    here, there = (run(settings.limited(tables_on=place), GRAPH) for place in ("device", "host"))
+    checkpoint = tmp_path / "trial.safetensors"
+    run(settings.limited(max_steps=10), GRAPH, checkpoint=checkpoint)
+    continued = run(settings.limited(tables_on="host"), GRAPH, checkpoint=checkpoint)
+    for other in (there, continued):
+        assert other.steps == here.steps
+        assert [point.loss for point in other.curve] == pytest.approx([p.loss for p in here.curve], rel=1e-4)
+        assert other.valid.mrr == pytest.approx(here.valid.mrr, abs=0.01)
+
+
+def test_tables_on_the_host_stay_there(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever computes: parameters, queries, random numbers and the optimiser's state are the CPU's."""
+    gpu = torch.device("cuda")
+    settings = config()
+    assert home_of(settings, gpu) == gpu
+    assert home_of(settings.limited(tables_on="host"), gpu) == torch.device("cpu")
+    fetching: list[torch.device] = []
+
+    class Noted(FetchedGradient):
+        def __init__(self, *parts: Any, device: torch.device, compiled: bool) -> None:
+            fetching.append(device)
+            super().__init__(*parts, device=torch.device("cpu"), compiled=compiled)
+
+    monkeypatch.setattr("kgtuner.training.negative_sampling.FetchedGradient", Noted)
+    trainer, _ = prepare(settings.limited(tables_on="host"), GRAPH, device=gpu)
+    assert fetching == [gpu]
+    assert trainer.device == gpu
+    assert {p.device.type for p in trainer.model.parameters()} == {"cpu"}
+    assert {s.device.type for states in trainer.optimizer.states.values() for s in states.values()} == {"cpu"}
+    assert trainer.batches.generator.device.type == "cpu"
+
+
 # ---------------------------------------------------------------------- checking a configuration
 
 
@@ -575,6 +631,14 @@ def test_training_in_parts_is_the_same_but_for_rounding_and_goes_on_from_a_check
         (
             {"model__name": "conve", "training__queries_at_once": 8},
             "training.queries_at_once does not go with conve as configured, which normalises over its batch, got 8",
+        ),
+        (
+            {"training__tables_on": "host", "training__mode": "one_vs_all", "loss__name": "cross_entropy"},
+            "training.tables_on host works with training.mode negative_sampling only, .*, got one_vs_all",
+        ),
+        (
+            {"training__tables_on": "host", "optimizer__row_updates": "dense"},
+            "training.tables_on host moves the rows of a batch only, got optimizer.row_updates dense; use sparse or",
         ),
         (
             {"training__mode": "k_vs_all", "loss__name": "bce_adversarial"},

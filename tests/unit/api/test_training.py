@@ -181,7 +181,9 @@ def test_a_batch_that_does_not_fit_is_trained_in_parts_with_a_note_and_stays_the
     notes: list[str] = []
     monkeypatch.setattr(training, "free_memory", lambda device: 1e6)  # too little for 64 matrices of 40 x 40
     trained = kt.train(graph, config, output=tmp_path / "run", on_note=notes.append)
-    assert "the gradient is computed for 32 of a batch's 64 queries at a time, to fit into memory" in notes
+    assert notes == [
+        "trained with its gradient computed for 32 of a batch's 64 queries at a time, to fit into memory"
+    ]
     assert trained.report["config"]["training"]["queries_at_once"] == 32
     monkeypatch.setattr(training, "free_memory", lambda device: 1e12)
     again = kt.train(graph, config, output=tmp_path / "run")

@@ -13,8 +13,9 @@ from kgtuner.training.all_entities import AllEntitiesStep
 from kgtuner.tuning.memory_plan import (
     SIZES,
     GraphSize,
+    as_it_fits,
     fitted,
-    in_parts,
+    holds,
     largest_dimension,
     least_bytes,
     memory_plan,
@@ -51,7 +52,7 @@ def test_the_largest_dimension_fits_and_the_next_one_does_not() -> None:
 
 def test_a_default_is_made_to_fit_and_left_alone_where_it_does() -> None:
     shrunk = fitted(default(2000), WIKIKG2, 8e9)
-    assert memory_plan(in_parts(shrunk, WIKIKG2, 8e9), WIKIKG2).total <= 8e9
+    assert as_it_fits(shrunk, WIKIKG2, 8e9) is not None
     assert int(shrunk.model.options["dimension"]) % 10 == 0
     assert fitted(default(100), WIKIKG2, 8e9) == default(100)
     assert fitted(default(100), WIKIKG2, 1.0) == default(100)  # nothing would fit: the trial says so
@@ -109,7 +110,8 @@ def rescal(dimension: int = 500, batch: int = 1024) -> TrialConfig:
 def test_a_batch_that_does_not_fit_is_taken_in_the_largest_parts_that_do() -> None:
     whole = memory_plan(rescal(), SMALL)
     assert whole.step > 4 * 4 * 1024 * 500**2  # a matrix of 500 x 500 for each query
-    parts = in_parts(rescal(), SMALL, whole.total / 2)
+    parts = as_it_fits(rescal(), SMALL, whole.total / 2)
+    assert parts is not None
     size = parts.training.queries_at_once
     assert size is not None
     assert parts == rescal().limited(queries_at_once=size)
@@ -124,8 +126,41 @@ def test_a_model_that_normalises_over_its_batch_has_no_parts() -> None:
     tucker = default_for("tucker", SMALL.entities, all_entities=False).updated({"training.batch_size": 1024})
     plain = tucker.updated({"model.query_norm": False})
     room = 0.7 * memory_plan(tucker, SMALL).total
-    assert in_parts(tucker, SMALL, room) == tucker
-    assert in_parts(plain, SMALL, room).training.queries_at_once is not None
+    assert as_it_fits(tucker, SMALL, room) is None
+    parts = as_it_fits(plain, SMALL, room)
+    assert parts is not None
+    assert parts.training.queries_at_once is not None
+
+
+def test_a_gpu_that_is_too_small_for_the_tables_needs_room_for_a_batch_only() -> None:
+    large = default(500)
+    on_host = large.limited(tables_on="host")
+    gpu, whole = memory_plan(on_host, WIKIKG2).fetched, memory_plan(large, WIKIKG2)
+    assert gpu < 0.01 * whole.total
+    assert memory_plan(large, WIKIKG2).fetched == 0
+    assert as_it_fits(large, WIKIKG2, 8e9) is None  # a CPU, or a GPU whose host is not ours
+    assert as_it_fits(large, WIKIKG2, 8e9, 24e9) == on_host
+    assert as_it_fits(large, WIKIKG2, 24e9, 24e9) == large  # what fits stays on the GPU
+    assert as_it_fits(large, WIKIKG2, 8e9, 8e9) is None
+    few = as_it_fits(large, WIKIKG2, 0.7 * gpu, 24e9)
+    assert few is not None
+    assert few.training.queries_at_once is not None
+    assert few.training.tables_on == "host"
+    assert not holds(on_host, WIKIKG2, whole.total)  # of one memory both take their part
+    assert largest_dimension(default(2000), WIKIKG2, 8e9, 24e9) > largest_dimension(
+        default(2000), WIKIKG2, 8e9
+    )  # type: ignore[operator]
+    assert require_memory(large, WIKIKG2, 9e9, 30e9) == on_host
+    with pytest.raises(OutOfMemory, match=r"24\.\d GB .* and 8\.0 GB are free, and 4\.0 GB beside it; "):
+        require_memory(default(1000), WIKIKG2, 8e9, 4e9)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [{"optimizer.row_updates": "dense"}, {"training.mode": "one_vs_all", "loss.name": "cross_entropy"}],
+)
+def test_tables_stay_on_a_gpu_where_a_step_looks_at_all_rows(changes: dict[str, object]) -> None:
+    assert as_it_fits(default(500).updated(changes), WIKIKG2, 8e9, 60e9) is None
 
 
 def test_scores_against_all_entities_are_chunks() -> None:

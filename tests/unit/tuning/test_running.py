@@ -16,7 +16,7 @@ from optuna.trial import create_trial
 import kgtuner as kt
 from kgtuner import experiment
 from kgtuner.config import TrialConfig
-from kgtuner.defaults import default_config
+from kgtuner.defaults import default_config, default_for
 from kgtuner.errors import RunError, WorkerDied
 from kgtuner.execution.executor import Job
 from kgtuner.execution.inprocess import InProcess
@@ -215,7 +215,38 @@ def test_a_trial_that_does_not_fit_as_a_whole_is_trained_in_parts_and_says_so(
         assert tasks[-1].config["training"]["queries_at_once"] == expected
     assert isinstance(run.observer, Watching)
     notes = [event.message for event in run.observer.events if isinstance(event, Note)]
-    assert notes == ["Trial 1 computes its gradient for 128 queries at a time, to fit into memory."]
+    assert notes == [
+        "Trial 1 is trained with its gradient computed for 128 of a batch's 512 queries at a time, to fit into memory."
+    ]
+
+
+def test_a_gpu_that_is_too_small_for_the_tables_fetches_them_and_says_so(
+    run: TuningRun, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Nothing here needs a GPU: the worker is a fake, and its memory is given."""
+    large = GraphSize(2_000_000, 10, 1_000_000)
+    free = {"cuda": 5e8, "cpu": 20e9}
+    monkeypatch.setattr(running, "free_memory", lambda device, **given: free[device])
+    run.settings = replace(SETTINGS, device="cuda")
+    tasks = handed_out(run, monkeypatch, lambda: Failed("Diverged", "NaN"))
+    study = study_of(run)
+    plan = StagePlan("full", run.folder.graph, None, 4, 1, large)
+    config = default_for("complex", large.entities, all_entities=False)
+    assert estimated_bytes(config, large) > 0.9 * free["cuda"]
+    for host, expected in ((20e9, ["host"]), (1e9, [])):  # the second has no place for them either
+        tasks.clear()
+        free["cpu"] = host
+        assert run.train(plan, study, study.ask(), config) is None
+        assert [task.config["training"]["tables_on"] for task in tasks] == expected
+    assert isinstance(run.observer, Watching)
+    notes = [event.message for event in run.observer.events if isinstance(event, Note)]
+    assert notes[0] == (
+        "Trial 0 is trained with its tables on the host, of which the GPU fetches the rows of each batch, to fit into "
+        "memory."
+    )
+    assert run.host_share() == 1e9 / run.executor.slots
+    run.settings = replace(SETTINGS, device="cpu")
+    assert run.host_memory() is None
 
 
 SIZE = GraphSize(6, 1, 6)
