@@ -67,8 +67,9 @@ class Store:
         self.folder.mkdir(parents=True, exist_ok=True)
         with (self.folder / ".lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)
-            there = pq.read_table(path).to_pylist() if path.exists() else []
-            self.rows[name] = [*there, dict(row)]
+            there = {key_of(r): r for r in pq.read_table(path).to_pylist()} if path.exists() else {}
+            ours = {key_of(r): r for r in [*self.rows.get(name, []), dict(row)]}
+            self.rows[name] = list((there | ours).values())
             with replacing(path) as partial:
                 pq.write_table(as_table(self.rows[name]), partial, compression="zstd")
 

@@ -84,6 +84,16 @@ def test_the_table_comes_back_as_it_was_written(folder: Path) -> None:
     }
 
 
+def test_two_processes_that_add_to_a_file_keep_what_both_found(tmp_path: Path) -> None:
+    first, second = Store(tmp_path), Store(tmp_path)
+    for store, numbers in ((first, (0, 2)), (second, (1, 3)), (first, (4,))):
+        for number in numbers:
+            store.add(a_row(number))
+    assert sorted(key[3] for key in Store(tmp_path).keys()) == [0, 1, 2, 3, 4]  # noqa: SIM118
+    first.add(a_row(1))  # made twice: kept once
+    assert len(Store(tmp_path).rows["umls-complex"]) == 5
+
+
 def test_a_training_stopped_early_has_its_best_so_far_and_pays_for_it_alone() -> None:
     training = Training(4.0, np.array([1.0, 2.0, 3.0, 4.0]), np.array([0.1, 0.3, 0.5, 0.4]), failed=False)
     assert training.until(2.5) == (0.3, 2.0)
