@@ -1,6 +1,7 @@
 """How soon is a model good? Seconds from an untrained ComplEx on WN18RR to a validation and a test MRR.
 
     python benchmarks/time_to_mrr.py                                    # benchmarks/complex_fast.yaml, an hour
+    python benchmarks/time_to_mrr.py --config benchmarks/complex_hour.yaml --threads 1
     python benchmarks/time_to_mrr.py --config FILE --threads 2 --max-seconds 900
 
 The graph is loaded; then the clock starts, and it counts everything: making the model, training, ranking all

@@ -8,7 +8,7 @@ from contestants.rows import PEER_NAMES, PEERS, ROWS, WHAT
 from contestants.table import times_faster
 
 from page.drawing import COLOURS, Line, bars, lines
-from page.sections import KINDS, Results, by_row
+from page.sections import KINDS, Results, by_row, threads
 
 MINUTE = 60.0
 
@@ -66,7 +66,7 @@ def time_to_mrr(results: Results) -> str | None:
     step = next(s for s in (0.5, 1, 2, 5, 10, 20, 60, math.inf) if longest / s <= 8)
     curves = [
         Line(
-            f"{run['config']['model'].get('dimension', 100)} reals, {run['threads']} threads, seed {run['seed']}",
+            f"{run['config']['model'].get('dimension', 100)} reals, {threads(run)}, seed {run['seed']}",
             [(seconds / MINUTE, mrr) for seconds, mrr in run["curve"]],
             COLOURS[i],
         )

@@ -130,6 +130,10 @@ def growth(results: Results) -> str:
     return markdown([*head, "aim", "largest", "met"], body)
 
 
+def threads(run: Mapping[str, Any]) -> str:
+    return f"{run['threads']} thread" + ("" if run["threads"] == 1 else "s")
+
+
 def time_to_mrr(results: Results) -> str:
     if "time_to_mrr" not in results:
         return missing("benchmarks/time_to_mrr.py")
@@ -149,6 +153,8 @@ def time_to_mrr(results: Results) -> str:
             long_enough = ended or any(test["within_seconds"] >= bound for test in run["test"])
             reached = any(test["test_mrr"] >= float(goal) for test in tested)
             if not tested or not (long_enough or reached):
+                if len(results["time_to_mrr"]["runs"]) > 1:
+                    continue  # a longer run answers it
                 aims.append(Aim(f"test MRR {goal} within {bound:,.0f} s", None, 0, "–"))
                 continue
             best = max(test["test_mrr"] for test in tested)
@@ -158,7 +164,7 @@ def time_to_mrr(results: Results) -> str:
         )
         cut = "" if run["finished"] else " The run was interrupted."
         words += [
-            f"{about}, {run['threads']} threads, seed {run['seed']}: {run['steps']:,} steps, "
+            f"{about}, {threads(run)}, seed {run['seed']}: {run['steps']:,} steps, "
             f"peak RSS {run['peak_rss_mb']:,} MB.{cut}",
             "",
             markdown(["aim", "measured", "met"], [[aim.words, aim.shown, aim.met] for aim in aims]),

@@ -44,6 +44,7 @@ def replay(
     fidelities: tuple[str, ...] = (),
     options: dict[str, object] | None = None,
     numbers: list[int] | None = None,
+    first: list[int] | None = None,
 ) -> Trace:
     """Answer a search from the table until it has spent the budget or has nothing more to ask.
 
@@ -56,11 +57,20 @@ def replay(
         budget: in whole trainings.
         fidelities: the subgraphs it may use.
         numbers: the configurations there are; None: all that the table has for these subgraphs.
+        first: those of them that a search which begins with what was good elsewhere is given.
     """
     numbers = table.numbers(fidelities) if numbers is None else numbers
     pool = np.array([table.codes[number] for number in numbers])
     at = {row.tobytes(): number for row, number in zip(pool, numbers, strict=True)}
-    problem = Problem(table.space, budget, table.fidelities(fidelities), seed, pool, dict(options or {}))
+    problem = Problem(
+        table.space,
+        budget,
+        table.fidelities(fidelities),
+        seed,
+        pool,
+        dict(options or {}),
+        first=[table.codes[number] for number in first or ()],
+    )
     order = {fidelity.name: place for place, fidelity in enumerate(problem.fidelities)}
     asking, trained = search(problem), dict[tuple[str, int], float]()
     trace, spent, best = Trace([], [], 0), 0.0, ((-1, 0.0), -math.inf)

@@ -64,6 +64,7 @@ def tune(
     threads: int | None = None,
     max_steps: int | None = None,
     try_default: bool = True,
+    try_earlier: bool = True,
     executor: Executor | None = None,
     storage: str | None = None,
     observer: Observer | Sequence[Observer] | None = None,
@@ -91,6 +92,7 @@ def tune(
         threads: CPU threads of a training; None for one.
         max_steps: upper limit of the optimiser steps of any trial.
         try_default: False leaves the default configuration out, to compare searches with each other.
+        try_earlier: False lets "racing" begin without configurations that were good on other graphs.
         executor: where trials run and how many at once, such as `kt.Local(workers=2)` or `kt.Ray("10.0.0.1:6379")`;
             None for one worker process for each core under a clock, and for one alone where trials are counted, so
             that they can be repeated. It is closed in the end.
@@ -120,6 +122,7 @@ def tune(
         threads=threads,
         max_steps=max_steps,
         try_default=try_default,
+        try_earlier=try_earlier,
     )
     _check(settings)
     _check_devices(executor)

@@ -25,9 +25,17 @@ from kgtuner.tuning.raising import GraphSize, Measured, free_memory, raised
 from kgtuner.tuning.running import StagePlan, TuningRun
 from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, START_SECONDS
 from kgtuner.tuning.stage_one import scaled_down
-from kgtuner.tuning.trials import FULL_STEPS, SUBGRAPH_STEPS, limited, study_of, trainings_end
+from kgtuner.tuning.trials import (
+    FULL_STEPS,
+    SUBGRAPH_STEPS,
+    defaults_within,
+    good_elsewhere,
+    limited,
+    study_of,
+    trainings_end,
+)
 from kgtuner.tuning.two_stage import measure_full_training, space_of
-from kgtuner.types import INTERRUPTED
+from kgtuner.types import INTERRUPTED, FloatArray
 
 REQUEST = "request"
 """Attribute of a trial: the number of the request it answers."""
@@ -115,8 +123,17 @@ class Answering:
             [place.fidelity for place in self.places.values()],
             settings.seed,
             least=START_SECONDS / self.unit,
+            first=self._first(),
         )
         self._stage: str | None = None
+
+    def _first(self) -> list[FloatArray]:
+        """What a strategy of ours begins with; those of others do as they were published."""
+        if not self.strategy.ours:
+            return []
+        points = defaults_within(self.run, self.space)
+        points += [p for p in good_elsewhere(self.run, self.space, self.graph) if p not in points]
+        return list(self.space.codes.rows(points))
 
     def _places(self, graph: KnowledgeGraph) -> dict[str, Place]:
         """The graphs by name, the cheapest first; a subgraph that would be too small is left out."""

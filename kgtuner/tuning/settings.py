@@ -27,6 +27,7 @@ class TuneSettings:
         threads: CPU threads of a training; None for one.
         max_steps: upper limit of the optimiser steps of any trial, None for the protocol's own.
         try_default: whether the default configuration is a trial of each stage.
+        try_earlier: whether "racing" begins with what was good on other graphs.
     """
 
     models: tuple[str, ...]
@@ -43,6 +44,7 @@ class TuneSettings:
     threads: int | None = None
     max_steps: int | None = None
     try_default: bool = True
+    try_earlier: bool = True
 
     def __post_init__(self) -> None:
         if not self.models:

@@ -10,11 +10,12 @@ from optuna.study import Study
 from optuna.trial import Trial, TrialState
 
 from kgtuner.config import TrialConfig
-from kgtuner.domains import Choices
+from kgtuner.domains import Choices, Float
 from kgtuner.errors import ConfigError
 from kgtuner.execution.storage import RESULT, requeue_interrupted, storage_errors, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.asking import ask
+from kgtuner.search.earlier import portfolio, shipped_studies
 from kgtuner.search.proposals import Observations
 from kgtuner.search.samplers import SAMPLERS, ModelSampler
 from kgtuner.space.space import Space
@@ -125,9 +126,17 @@ def observed(run: TuningRun, space: Space, stage: str, group: int) -> Observatio
     return Observations.of(space, assignments, values, group=group)
 
 
-def within(space: Space, config: TrialConfig) -> dict[str, Any] | None:
-    """A configuration as a point of the space, at the space's own sizes; None when it lies outside."""
+def within(space: Space, config: TrialConfig, *, nearly: bool = False) -> dict[str, Any] | None:
+    """A configuration as a point of the space, at the space's own sizes; None when it lies outside.
+
+    Args:
+        nearly: whether a number beyond the end of its range is taken for the end.
+    """
     flat = UNSAID | config.flat()
+    for parameter in space.parameters:
+        domain, value = parameter.domain, flat.get(parameter.name)
+        if nearly and isinstance(domain, Float) and isinstance(value, int | float):
+            flat[parameter.name] = min(max(value, domain.low), domain.high)
     for size in ("model.dimension", "training.batch_size"):
         domain = space.by_name[size].domain
         if not domain.contains(flat[size]) and isinstance(domain, Choices):
@@ -142,12 +151,26 @@ def within(space: Space, config: TrialConfig) -> dict[str, Any] | None:
 
 def enqueue_defaults(run: TuningRun, study: Study, space: Space) -> None:
     """Put each model's default configuration first in line, at the size of the space, where the space has it."""
-    if study.get_trials(deepcopy=False) or not run.settings.try_default:
-        return
-    for name in run.settings.models:
-        assignment = within(space, run.default_of(name))
-        if assignment is not None:  # a custom or the paper's space need not contain it
-            study.enqueue_trial(assignment)
+    if not study.get_trials(deepcopy=False):
+        for point in defaults_within(run, space):
+            study.enqueue_trial(point)
+
+
+def defaults_within(run: TuningRun, space: Space) -> list[dict[str, Any]]:
+    """Each model's default configuration as a point of the space; a custom or the paper's space need not contain it."""
+    if not run.settings.try_default:
+        return []
+    points = (within(space, run.default_of(name)) for name in run.settings.models)
+    return [point for point in points if point is not None]
+
+
+def good_elsewhere(run: TuningRun, space: Space, graph: KnowledgeGraph) -> list[dict[str, Any]]:
+    """What was good on other graphs, as points of the space, the most promising first."""
+    if not run.settings.try_earlier:
+        return []
+    found = portfolio(shipped_studies(), graph.name, run.settings.models, graph.n_entities, len(graph.train))
+    points = (within(space, TrialConfig.from_flat(config), nearly=True) for config in found)
+    return [point for point in points if point is not None]
 
 
 def schedule_of(run: TuningRun, *, two_stages: bool) -> Schedule | None:

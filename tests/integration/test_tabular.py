@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import math
+import subprocess
+import sys
 from functools import partial
 from itertools import islice
 from pathlib import Path
@@ -20,6 +22,8 @@ from benchmarks.tabular.table import Table, Training
 from benchmarks.tabular.training import config_of, trained
 from kgtuner.search.strategies import FULL, STRATEGIES, Asking, Problem, Request
 from kgtuner.search.strategies.single import single
+
+ROOT = Path(__file__).parents[2]
 
 
 def a_row(number: int, fidelity: str = FULL, **changes: Any) -> dict[str, Any]:
@@ -82,6 +86,12 @@ def test_the_table_comes_back_as_it_was_written(folder: Path) -> None:
         name: pytest.approx(value) if isinstance(value, float | list) and name != "graph" else value
         for name, value in written.items()
     }
+
+
+def test_the_shipped_studies_are_those_of_the_tables() -> None:
+    command = [sys.executable, "-m", "benchmarks.tabular.earlier", "--check"]
+    ended = subprocess.run(command, capture_output=True, text=True, cwd=ROOT)
+    assert ended.returncode == 0, ended.stderr
 
 
 def test_two_processes_that_add_to_a_file_keep_what_both_found(tmp_path: Path) -> None:

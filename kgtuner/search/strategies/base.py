@@ -81,6 +81,7 @@ class Problem:
         pool: (m, d) codes to choose among, None for the whole space.
         options: of the samplers, by the name of their keyword.
         least: the share of a whole training below which another one is not worth its overhead.
+        first: (k, d) codes of what is worth trying before anything is known, the most promising first.
     """
 
     space: Space
@@ -90,6 +91,7 @@ class Problem:
     pool: FloatArray | None = None
     options: dict[str, object] = field(default_factory=dict)
     least: float = 0.0
+    first: Sequence[FloatArray] = ()
 
     @property
     def subgraphs(self) -> list[Fidelity]:
@@ -140,6 +142,7 @@ class Strategy:
         subgraphs: ratios of the random-walk subgraphs it needs, or of k-cores.
         method: how those are sampled, a name of `SUBGRAPH_SAMPLERS`.
         space: the preset it searches where the user gives none.
+        ours: whether it is no rival, and may begin with what KGTuner knows.
     """
 
     search: Callable[[Problem], Asking]
@@ -148,3 +151,4 @@ class Strategy:
     subgraphs: tuple[float, ...] = ()
     method: str = "random_walk"
     space: str = "broad"
+    ours: bool = False

@@ -28,8 +28,12 @@ class Rung:
     share: float
 
 
-def racing(problem: Problem, sampler: str = "rf_bore", *, use_subgraph: bool = True) -> Asking:
+def racing(
+    problem: Problem, sampler: str = "rf_bore", *, use_subgraph: bool = True, use_first: bool = True
+) -> Asking:
     """Whenever something has earned it, the best of a rung goes on; otherwise a new configuration starts below.
+
+    The first to start are those of the problem, such as the default and what was good on other graphs.
 
     Rungs: a sixteenth and a quarter of a training on the largest subgraph, then a quarter and a whole one on the full
     graph. A configuration goes on when it is among the best quarter of its rung. New ones come from a sampler that has
@@ -43,9 +47,11 @@ def racing(problem: Problem, sampler: str = "rf_bore", *, use_subgraph: bool = T
     Args:
         sampler: a name from `SAMPLERS`.
         use_subgraph: False to race on the full graph alone.
+        use_first: False to begin with what the sampler draws.
     """
     proposer = SAMPLERS[sampler](problem.space, seed=problem.seed, **problem.options)  # type: ignore[arg-type]
     rungs = rungs_of(problem, use_subgraph=use_subgraph)
+    waiting = list(problem.first) if use_first else []
     rows: list[FloatArray] = []
     values: list[list[float]] = []  # of each row, one per rung it has been on
     spent = 0.0
@@ -57,7 +63,7 @@ def racing(problem: Problem, sampler: str = "rf_bore", *, use_subgraph: bool = T
             known = nothing(problem.space)
             for row, own in sorted(zip(rows, values, strict=True), key=lambda pair: len(pair[1])):
                 known += observed(row, own[-1], group=len(own) - 1)
-            new = problem.next(proposer, known, len(rows))
+            new = waiting.pop(0) if waiting else problem.next(proposer, known, len(rows))
             if new is None:
                 number = _next_best(values, len(rungs))
                 if number is None:
@@ -67,7 +73,7 @@ def racing(problem: Problem, sampler: str = "rf_bore", *, use_subgraph: bool = T
                 values.append([])
                 number = len(rows) - 1
         rung = rungs[len(values[number])]
-        answer = yield Request(rows[number], rung.fidelity, rung.share, larger=rung.fidelity == FULL)
+        answer = yield Request(rows[number], rung.fidelity, rung.share)
         values[number].append(answer.value)
         spent += answer.cost
 

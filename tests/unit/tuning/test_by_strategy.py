@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 import kgtuner as kt
+from kgtuner.domains import Float
 from kgtuner.errors import ConfigError
 from kgtuner.execution.executor import Executor, Job, SlotHealth
 from kgtuner.execution.storage import RESULT, value_of
@@ -18,6 +20,7 @@ from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.proposals import Observations, random_row
 from kgtuner.search.samplers import model_based
 from kgtuner.search.strategies import FULL, STRATEGIES, Answer, Request
+from kgtuner.space import load_space
 from kgtuner.space.space import Space
 from kgtuner.tuning import by_strategy as by_strategy_module
 from kgtuner.tuning import running
@@ -29,6 +32,7 @@ from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import START_SECONDS
 from kgtuner.tuning.settings import TuneSettings
+from kgtuner.tuning.trials import good_elsewhere, within
 from kgtuner.tuning.two_stage import space_of
 from kgtuner.types import FloatArray
 
@@ -241,6 +245,41 @@ def test_a_resumed_strategy_searches_the_same_space_whatever_memory_there_is(
     of_first, others = spaces[::2], spaces[1::2]
     assert [str(space) for space in of_first] == [str(of_first[0])] * 3
     assert len({str(space) for space in others}) == 3  # each memory has a space of its own
+
+
+def test_racing_begins_with_the_default_and_what_was_good_elsewhere_and_rivals_with_neither(
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    run = started(worker, tmp_path / "racing", Clock(), "racing")
+    answering = Answering(run, STRATEGIES["racing"], graph)
+    points = [answering.space.codes.assignment(row) for row in answering.problem.first]
+    default = within(answering.space, run.default_of("complex"))
+    assert points[0] == default
+    assert points[1:] == good_elsewhere(run, answering.space, graph)
+    assert len(points) > 10
+    run.settings = replace(run.settings, try_earlier=False)
+    assert len(Answering(run, STRATEGIES["racing"], graph).problem.first) == 1
+    run.settings = replace(run.settings, try_default=False)
+    assert not Answering(run, STRATEGIES["racing"], graph).problem.first
+    rival = started(worker, tmp_path / "toss", Clock(), "toss")
+    assert not Answering(rival, STRATEGIES["toss"], graph).problem.first
+
+
+def test_what_was_good_elsewhere_is_brought_into_a_narrower_space(
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
+) -> None:
+    run = started(worker, tmp_path, Clock(), "racing")
+    full = good_elsewhere(run, load_space("full", ["complex"]), graph)
+    broad = load_space("broad", ["complex"])
+    kept = good_elsewhere(run, broad, graph)
+    assert 0 < len(kept) <= len(full)
+    for point in kept:
+        broad.validate(point)
+    assert {point["model.dimension"] for point in kept} == {100}
+    tight = broad.narrowed({"optimizer.learning_rate": Float(0.01, 0.02, log=True)})
+    assert {0.01, 0.02} >= {
+        point["optimizer.learning_rate"] for point in good_elsewhere(run, tight, graph)
+    } - {point["optimizer.learning_rate"] for point in kept}
 
 
 def test_toss_raises_dimension_and_batch_size_on_the_full_graph(

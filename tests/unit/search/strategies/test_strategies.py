@@ -124,6 +124,23 @@ def test_racing_spends_what_is_left_on_the_best_that_can_go_on() -> None:
     assert len([r for r in requests if r.share == 1 / 16]) >= 8  # and searches before that
 
 
+def test_racing_begins_with_what_it_is_given_and_goes_on_with_the_best_of_it() -> None:
+    plain = problem(3.0, pool=200)
+    assert plain.pool is not None
+    by_height = np.argsort(np.abs(plain.pool[:, 0] - 0.3))
+    given = [plain.pool[i] for i in by_height[[150, 0, 120, 100, 90]]]  # one of them is the best of all
+    requests = carried_out(racing(dataclasses.replace(plain, first=given)))
+    started = [r.row.tobytes() for r in requests if r.share == 1 / 16]
+    assert started[:5] == [row.tobytes() for row in given]
+    assert len(set(started)) == len(started) > 5  # then others, none of them twice
+    whole = [r.row.tobytes() for r in requests if (r.fidelity, r.share) == (FULL, 1.0)]
+    assert whole[0] == given[1].tobytes()
+    alone = carried_out(racing(dataclasses.replace(plain, first=given), use_first=False))
+    assert [(r.row.tobytes(), r.share) for r in alone] == [
+        (r.row.tobytes(), r.share) for r in carried_out(racing(plain))
+    ]
+
+
 def test_racing_has_no_trainings_that_are_not_worth_their_start() -> None:
     shares = {(r.fidelity, r.share) for r in carried_out(racing(problem(6.0, pool=200, least=0.05)))}
     assert shares == {("small", 0.2), ("small", 1 / 4), (FULL, 1 / 4), (FULL, 1.0)}
