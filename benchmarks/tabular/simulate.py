@@ -3,7 +3,7 @@
     python -m benchmarks.tabular.simulate                       # all tables, into results/search_simulated.json
     python -m benchmarks.tabular.simulate --tables umls-complex --seeds 5 --only random racing
 
-Costs are in whole trainings on the full graph. A run that is in the result file already, for the same table, is
+Costs are in whole trainings on the full graph. A run that is in the result file already, for the same tables, is
 kept. Rows of the table that an algorithm has asked for are gone, so on a small table all of them end alike.
 """
 
@@ -13,53 +13,29 @@ import argparse
 import hashlib
 import json
 import time
-from collections.abc import Callable
-from functools import partial
 from pathlib import Path
 from typing import Any
 
 import optuna
 
 from benchmarks import record
+from benchmarks.tabular.algorithms import ALGORITHMS, KNOWING, TREES, options_of
 from benchmarks.tabular.compare import against, interval, regrets
 from benchmarks.tabular.earlier import studies
 from benchmarks.tabular.replay import replay
 from benchmarks.tabular.store import DATA
 from benchmarks.tabular.table import Table
 from kgtuner.search.earlier import portfolio
-from kgtuner.search.samplers import SAMPLERS, ModelSampler
-from kgtuner.search.strategies import FULL, STRATEGIES, Asking, Problem
-from kgtuner.search.strategies.racing import racing
-from kgtuner.search.strategies.single import single
+from kgtuner.search.strategies import FULL
 
 NAME = "search_simulated"
 SUBGRAPH = {"umls": "walk-0.4", "codex-s": "walk-0.2", "wn18rr": "walk-0.2"}
-BUDGETS = (3.0, 10.0, 30.0)
+BUDGETS = (3.0, 6.0, 10.0, 15.0, 30.0, 60.0)
 """Whole trainings. A strategy that plans with its budget is run for each of them."""
+LONGEST_RACE = 30.0
+"""Races with more take many minutes to replay, and are not needed to see what others reach with 60."""
 LEAST_ROWS = 20
 """Configurations below which a table says nothing about a search."""
-TREES = 25
-"""In the forests of a replay; 200 in a real search."""
-
-Search = Callable[[Problem], Asking]
-
-ALGORITHMS: dict[str, Search] = {
-    **{name: partial(single, sampler=name) for name in SAMPLERS if name != "smac"},
-    **{name: strategy.search for name, strategy in STRATEGIES.items()},
-    "racing (from nothing)": partial(racing, use_first=False),
-    "racing (full graph only)": partial(racing, use_subgraph=False),
-    "racing (random proposals)": partial(racing, sampler="random"),
-    "racing (rf_ei)": partial(racing, sampler="rf_ei"),
-    "racing (gp)": partial(racing, sampler="gp"),
-}
-FORESTS = ("toss", "racing", "racing (from nothing)", "racing (full graph only)", "racing (rf_ei)")
-
-
-def options_of(name: str) -> dict[str, object]:
-    """Of the samplers that an algorithm makes."""
-    sampler = SAMPLERS.get(name)
-    own = sampler is not None and issubclass(sampler, ModelSampler) and sampler.SURROGATE == "random_forest"
-    return {"surrogate_options": {"trees": TREES}} if own or name in FORESTS else {}
 
 
 def simulated(table: Table, graph: str, name: str, budget: float, seeds: range) -> list[dict[str, Any]]:
@@ -174,9 +150,15 @@ def main() -> None:
         if kept.get(name, {}).get("table") != digest(file):
             kept[name] = {"table": digest(file), "runs": {}}
         runs = kept[name]["runs"]
+        first = good_elsewhere(table, graph, table.numbers((SUBGRAPH[graph],)))
+        if kept[name].get("first") != first:  # the other tables have grown
+            runs = {b: {a: r for a, r in own.items() if a not in KNOWING} for b, own in runs.items()}
+        kept[name] |= {"first": first, "runs": runs}
         for budget in options.budgets:
             own = runs.setdefault(f"{budget:g}", {})
             for algorithm in options.only:
+                if algorithm.startswith("racing") and budget > LONGEST_RACE:
+                    continue
                 if len(own.get(algorithm, ())) < options.seeds:
                     own[algorithm] = simulated(table, graph, algorithm, budget, range(options.seeds))
                     seconds = sum(run["seconds"] for run in own[algorithm])

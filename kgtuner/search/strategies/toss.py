@@ -13,7 +13,7 @@ TRANSFERRED = 10
 """Configurations that go from the subgraph to the full graph."""
 
 
-def toss(problem: Problem) -> Asking:
+def toss(problem: Problem, sampler: str = "rf_bore", *, transferred: int = TRANSFERRED) -> Asking:
     """Half of the budget on a subgraph, the best ten to the full graph, and on from there.
 
     Stage one proposes by random forest and BORE. Stage two trains the transferred configurations in the
@@ -21,8 +21,12 @@ def toss(problem: Problem) -> Asking:
     observed. Values of the two graphs are compared within each of them only.
 
     Source: "Efficient Hyper-parameter Search for Knowledge Graph Embedding" (ACL 2022), algorithm 2.
+
+    Args:
+        sampler: a name from `SAMPLERS`, the paper's by default.
+        transferred: configurations that go from the subgraph to the full graph.
     """
-    proposer = SAMPLERS["rf_bore"](problem.space, seed=problem.seed, **problem.options)  # type: ignore[arg-type]
+    proposer = SAMPLERS[sampler](problem.space, seed=problem.seed, **problem.options)  # type: ignore[arg-type]
     small, full, spent = nothing(problem.space), nothing(problem.space), 0.0
     while problem.subgraphs and spent < problem.budget / 2:
         row = problem.next(proposer, small, len(small))
@@ -32,7 +36,7 @@ def toss(problem: Problem) -> Asking:
         small += observed(row, answer.value, group=1)
         spent += answer.cost
     best_first = np.argsort(-np.nan_to_num(small.values, nan=-np.inf), kind="stable")
-    waiting = [small.codes[i] for i in best_first[:TRANSFERRED] if not np.isnan(small.values[i])]
+    waiting = [small.codes[i] for i in best_first[:transferred] if not np.isnan(small.values[i])]
     while spent < problem.budget and waiting:
         rng = np.random.default_rng([problem.seed, len(small), len(full)])
         order = ranked(
