@@ -1,6 +1,6 @@
 """How far a published configuration gets here in a stated time, beside its published end.
 
-    python benchmarks/published.py                                       # three rows, 15 minutes of the processor each
+    python benchmarks/published.py                                       # three rows, 10 minutes of the processor each
     python benchmarks/published.py --rows wn18rr/rotate --minutes 600    # goes on from where that row stands
 
 The clock is CPU time of one thread, validations too, so that a busy machine changes little; the rows are those of
@@ -72,7 +72,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rows", nargs="+", default=list(ROWS), metavar="GRAPH/MODEL")
-    parser.add_argument("--minutes", type=float, default=15.0, help="of the processor, for each row in all")
+    parser.add_argument("--minutes", type=float, default=10.0, help="of the processor, for each row in all")
     parser.add_argument("--folder", type=Path, default=ROOT / "runs" / "published", help="for checkpoints")
     parser.add_argument("--quick", action="store_true", help="two seconds of each row on world, nothing kept")
     options = parser.parse_args()
