@@ -68,8 +68,9 @@ def work(rows: Rows, graph: str) -> str:
     fetched = (
         None
         if fetch is None
-        else f"{number(fetch['queries_per_second'])} queries/s, {fetch['ratio_to_tables_on_the_device']:.2f} of the rate "
-        f"without in the same run; a GPU would hold {fetch['planned_device_mb']:.0f} MB of {number(fetch['planned_total_gb'])} GB"
+        else f"{number(fetch['queries_per_second'])} queries/s, {fetch['ratio_to_tables_on_the_device']:.2f} of the "
+        f"rate without in the same run; a GPU would hold {fetch['planned_device_mb']:.0f} MB of "
+        f"{number(fetch['planned_total_gb'])} GB"
     )
     index = rows.get((graph, "index"))
     built = (

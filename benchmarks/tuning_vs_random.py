@@ -34,12 +34,14 @@ ARMS: dict[str, dict[str, Any]] = {
 }
 
 RIVALS: dict[str, dict[str, Any]] = {
-    **{name: {"algorithm": name, "try_default": False} for name in ("toss", "grash", "autone", "racing")},
+    **{name: {"algorithm": name, "try_default": False} for name in ("toss", "grash", "autone")},
     **{
         name: {"algorithm": name, "two_stages": False, "space": "full", "try_default": False}
         for name in ("tpe", "gp", "rf_ei", "rf_bore", "smac", "evolution", "grid")
     },
     "two_stage_without_default": {"try_default": False},
+    "racing": {"algorithm": "racing"},
+    "racing_from_nothing": {"algorithm": "racing", "try_default": False, "try_earlier": False},
 }
 """Further arms, made when they are named by --arms: whole strategies, and samplers on the full graph alone."""
 

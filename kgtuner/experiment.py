@@ -232,7 +232,7 @@ def run(
         triples_per_second=outcome.queries / 2 / max(outcome.training_seconds, 1e-9),
         peak_rss_mb=peak_rss_mb(),
         stopped_by=outcome.stopped_by,
-        arithmetic=arithmetic_on(place),
+        arithmetic=arithmetic_on(home_of(config, place)),
         preparation_seconds=preparation,
     )
 
@@ -397,7 +397,12 @@ def prepare(
     step: NegativeSamplingStep | AllEntitiesStep
     if training.mode == "negative_sampling":
         fetched = training.tables_on == "host"
-        dense = not fetched and _touches_most(config, negatives, graph.n_entities, optimizer.row_updates)
+        dense = _touches_most(config, negatives, graph.n_entities, optimizer.row_updates)
+        if fetched and dense:
+            raise ConfigError(
+                f"training.tables_on host moves the rows of a batch only, and a batch touches most of {graph.name}, so "
+                f"that optimizer.row_updates {optimizer.row_updates} moves all; use sparse, or tables_on device"
+            )
         step = NegativeSamplingStep(
             model,
             loss,
@@ -548,7 +553,9 @@ def _memory_as_error(config: TrialConfig) -> Iterator[None]:
     except (MemoryError, torch.OutOfMemoryError) as error:
         raise OutOfMemory(_out_of_memory(config)) from error
     except RuntimeError as error:
-        if "can't allocate memory" in str(error) or "not enough memory" in str(error):
+        if any(
+            told in str(error) for told in ("can't allocate memory", "not enough memory", "out of memory")
+        ):
             raise OutOfMemory(_out_of_memory(config)) from error
         raise
 

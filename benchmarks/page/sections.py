@@ -137,8 +137,8 @@ def threads(run: Mapping[str, Any]) -> str:
 def time_to_mrr(results: Results) -> str:
     if "time_to_mrr" not in results:
         return missing("benchmarks/time_to_mrr.py")
-    words = []
-    for run in results["time_to_mrr"]["runs"]:
+    words, runs = [], results["time_to_mrr"]["runs"]
+    for run in runs:
         model = run["config"]["model"]
         mode = run["config"]["training"]["mode"]
         aims = []
@@ -153,8 +153,13 @@ def time_to_mrr(results: Results) -> str:
             long_enough = ended or any(test["within_seconds"] >= bound for test in run["test"])
             reached = any(test["test_mrr"] >= float(goal) for test in tested)
             if not tested or not (long_enough or reached):
-                if len(results["time_to_mrr"]["runs"]) > 1:
-                    continue  # a longer run answers it
+                if any(
+                    test["test_mrr"] >= float(goal)
+                    for other in runs
+                    if other is not run
+                    for test in other["test"]
+                ):
+                    continue  # another run answers it
                 aims.append(Aim(f"test MRR {goal} within {bound:,.0f} s", None, 0, "–"))
                 continue
             best = max(test["test_mrr"] for test in tested)

@@ -25,7 +25,7 @@ from benchmarks.tabular.earlier import studies
 from benchmarks.tabular.replay import replay
 from benchmarks.tabular.store import DATA
 from benchmarks.tabular.table import Table
-from kgtuner.search.earlier import portfolio
+from kgtuner.search.earlier import PORTFOLIO, portfolio
 from kgtuner.search.strategies import FULL
 
 NAME = "search_simulated"
@@ -72,10 +72,10 @@ def simulated(table: Table, graph: str, name: str, budget: float, seeds: range) 
 def good_elsewhere(table: Table, graph: str, numbers: list[int]) -> list[int]:
     """Of the configurations of the table those that are best on other graphs, in the order of `portfolio`.
 
-    With the shipped studies it would be the same, but they have configurations that a smaller table has not.
+    The other studies are cut down to the configurations that this table has too, which the shipped ones are not.
     """
     model = str(table.space.codes.assignment(table.codes[numbers[0]])["model.name"])
-    chosen = portfolio(studies(set(numbers)), graph, [model], *table.sizes[FULL])
+    chosen = portfolio(studies(set(numbers)), graph, model, *table.sizes[FULL])[:PORTFOLIO]
     at = {table.codes[number].tobytes(): number for number in numbers}
     return [at[row.tobytes()] for row in table.space.codes.rows(chosen)]
 

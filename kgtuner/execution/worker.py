@@ -17,7 +17,7 @@ from kgtuner.config import TrialConfig
 from kgtuner.errors import KGTunerError
 from kgtuner.evaluation.evaluator import evaluate_split
 from kgtuner.execution.tasks import Alive, Done, EvaluateTask, Failed, Message, Task, TrainTask, Validated
-from kgtuner.experiment import build_model, pick_device, run
+from kgtuner.experiment import build_model, home_of, pick_device, run
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.training.parameters import load_parameters, save_parameters
 from kgtuner.training.trainer import CurvePoint
@@ -49,8 +49,8 @@ class Worker:
             return Done(result, rss_mb())
         except KGTunerError as error:
             return Failed(type(error).__name__, str(error))
-        except MemoryError:
-            return Failed("OutOfMemory", "the host had too little memory to prepare or to end the training")
+        except (MemoryError, torch.OutOfMemoryError):
+            return Failed("OutOfMemory", "there was too little memory to prepare or to end the training")
         except (
             Exception
         ):  # a bug must reach the coordinator as a failed trial, with its traceback for the log
@@ -107,6 +107,6 @@ def _evaluate(task: EvaluateTask, graph: KnowledgeGraph) -> dict[str, Any]:
     config = TrialConfig.from_mapping(task.config)
     model = build_model(config.model, graph.n_entities, graph.n_relations)
     load_parameters(model, task.parameters, graph.fingerprint)
-    model.to(pick_device(task.device))
+    model.to(home_of(config, torch.device(pick_device(task.device))))
     split: Split = "test" if task.split == "test" else "valid"
     return evaluate_split(model, graph, split, size=task.size, seed=task.seed).to_mapping()

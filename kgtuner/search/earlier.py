@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass
+from itertools import chain, zip_longest
 from typing import Any
 
 from kgtuner.shipped import shipped_folder
@@ -17,7 +18,7 @@ from kgtuner.shipped import shipped_folder
 FILE = "earlier.json"
 
 PORTFOLIO = 15
-"""Configurations that a search begins with, at most; benchmarks/tabular chose it, see docs/evidence.md."""
+"""Configurations of a study, and the most that a search begins with for each of its models."""
 
 
 @dataclass(frozen=True)
@@ -53,24 +54,20 @@ def shipped_studies() -> list[EarlierStudy]:
 
 
 def portfolio(
-    studies: Iterable[EarlierStudy], graph: str, models: Sequence[str], entities: int, triples: int
+    studies: Iterable[EarlierStudy], graph: str, model: str, entities: int, triples: int
 ) -> list[dict[str, Any]]:
     """Configurations in the order in which they are to be tried: the best of the nearest study, of the next, and so on.
 
-    Studies of the graph itself are left out. They would tell a benchmark what it is to find out, and a user who
-    has such a study resumes it.
+    None comes twice, though it may be good on several graphs. Studies of the graph itself are left out. They would tell
+    a benchmark what it is to find out, and a user who has such a study resumes it.
 
     Args:
         graph, entities, triples: what is to be tuned.
-        models: those that are searched; each has its turn.
     """
-    fitting = [study for study in studies if study.graph != graph and study.model in models]
+    fitting = [study for study in studies if study.graph != graph and study.model == model]
     fitting.sort(key=lambda study: study.distance(entities, triples))
-    longest = max((len(study.configurations) for study in fitting), default=0)
-    in_turn = [
-        study.configurations[place]
-        for place in range(longest)
-        for study in fitting
-        if place < len(study.configurations)
-    ]
-    return in_turn[:PORTFOLIO]
+    found: list[dict[str, Any]] = []
+    for config in chain.from_iterable(zip_longest(*(study.configurations for study in fitting))):
+        if config is not None and config not in found:
+            found.append(config)
+    return found

@@ -68,7 +68,6 @@ class FetchedGradient:
             weights=self._sent(asked.weights),
             share=asked.share,
         )
-        self.part.train(self.whole.training)
         at = self._gradient(here, len(rows))
         entities = rows, self._returned(at.entities[1][:])
         touched, values = at.relations

@@ -74,6 +74,8 @@ class TouchedRows:
 
     ALL_PRODUCTS: ClassVar[int] = 4
     """A matmul makes so many products in the time that single ones take one."""
+    GATHERED: ClassVar[int] = 1 << 24
+    """Numbers gathered at once on a GPU: 64 MB in float32."""
 
     def __init__(self, ids: Tensor, n_rows: int | None = None) -> None:
         sorted_ids, self._order = ids.int().sort(stable=True)  # twice as fast as int64
@@ -104,9 +106,14 @@ class TouchedRows:
             places = torch.sparse_csr_tensor(self._offsets, index, zeros, shape, check_invariants=False)
             found = torch.sparse.sampled_addmm(places, rows, vectors.T, beta=0.0).values()
         else:
-            own = self._own_rows(len(index))
-            found = (rows.index_select(0, own) * vectors.index_select(0, index)).sum(1)
+            found = self._gathered(rows, self._own_rows(len(index)), vectors, index)
         return torch.empty_like(found).index_copy_(0, self._order, found)
+
+    def _gathered(self, rows: Tensor, own: Tensor, vectors: Tensor, index: Tensor) -> Tensor:
+        """(p,) products of rows[own] and vectors[index], with so many gathered at once that memory is bounded."""
+        step = max(1, self.GATHERED // vectors.shape[1])
+        parts = zip(torch.split(own, step), torch.split(index, step), strict=True)
+        return torch.cat([(rows.index_select(0, r) * vectors.index_select(0, v)).sum(1) for r, v in parts])
 
     def mostly_met(self, vectors: Tensor, n_terms: int) -> bool:
         """Whether all products of all rows with all vectors are fewer than a matmul makes in the time of the terms.

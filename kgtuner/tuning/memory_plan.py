@@ -81,15 +81,14 @@ class MemoryPlan:
     def total(self) -> float:
         return self.parameters + self.gradient + self.optimizer + self.best_copy + self.step + self.answers
 
-    @property
-    def where_computed(self) -> float:
-        """Bytes of the device that computes: all of them, or what it fetches."""
-        return self.fetched or self.total
+    def where_computed(self, *, gpu: bool) -> float:
+        """Bytes of the memory of what computes: on a GPU what it fetches, if it does; a CPU has one for both."""
+        return self.fetched if gpu and self.fetched else self.total + self.fetched
 
     def __str__(self) -> str:
         parts = {name.replace("_", " "): value for name, value in vars(self).items() if value >= 0.05e9}
-        if self.fetched:
-            parts["on the GPU"] = parts.pop("fetched", 0.0)
+        if "fetched" in parts:
+            parts["fetched by what computes"] = parts.pop("fetched")
         return ", ".join(f"{value / 1e9:.1f} GB {name}" for name, value in parts.items()) or "below 0.05 GB"
 
 
@@ -151,12 +150,9 @@ def memory_plan(config: TrialConfig, size: GraphSize) -> MemoryPlan:
 
 def holds(config: TrialConfig, size: GraphSize, room: float, host: float | None = None) -> bool:
     """Whether a training fits as it is."""
-    plan = memory_plan(config, size)
-    if not plan.fetched:
-        return plan.total <= room
-    if host is None:  # one memory has to hold both
-        return plan.total + plan.fetched <= room
-    return plan.fetched <= room and plan.total <= host
+    plan, gpu = memory_plan(config, size), host is not None
+    beside = not plan.fetched or host is None or plan.total <= host
+    return plan.where_computed(gpu=gpu) <= room and beside
 
 
 def as_it_fits(
@@ -270,6 +266,7 @@ def sizes_that_fit(
     Returns:
         Dotted names with the values that stay, for `Space.narrowed`, and the notes.
     """
+    beside = "" if host is None else f" on the GPU and {host / 1e9:.1f} GB beside it"
     smallest = _smallest(space, size)
     notes: list[str] = []
     changes: dict[str, list[Any]] = {}
@@ -287,7 +284,7 @@ def sizes_that_fit(
         needed = least_bytes(configs[out], size)
         notes.append(
             f"{name} is searched up to {max(kept, key=_as_number)}: {out} would need {needed / 1e9:.1f} GB "
-            f"at the least, and {room / 1e9:.1f} GB may be used."
+            f"at the least, and {room / 1e9:.1f} GB may be used{beside}."
         )
     return changes, notes
 

@@ -172,6 +172,6 @@ def form_of(config: TrialConfig, before: TrialConfig) -> str | None:
     return " and ".join(new) or None
 
 
-def estimated_bytes(config: TrialConfig, size: GraphSize) -> float:
+def estimated_bytes(config: TrialConfig, size: GraphSize, *, gpu: bool = False) -> float:
     """Memory of one training where it computes, see `memory_plan`."""
-    return memory_plan(config, size).where_computed
+    return memory_plan(config, size).where_computed(gpu=gpu)

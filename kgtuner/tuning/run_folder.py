@@ -2,6 +2,7 @@
 
 run.json                what was asked for; versions, hardware, seed
 space.yaml              a copy of the user's own space, where there is one
+first.json              what racing begins with, kept for all later sittings
 clipped.json            sizes that memory could hold at the first sitting, kept for all later ones
 state.json              budget used so far
 graph/                  the graph, binary
@@ -43,6 +44,7 @@ READABLE = (1, FORMAT)
 """Formats that are read. What 2 added over 1 has a default: the executor, and a database elsewhere."""
 
 CLIPPED = "clipped.json"
+FIRST = "first.json"
 
 BEGINNING = {"graph", "models", "lock", "space.yaml", "best.yaml", "run.json"}
 """What is in the folder when a run begins, all of it or nothing."""

@@ -397,8 +397,8 @@ class TuningRun:
         return min(
             free_memory(
                 device,
-                yet_to_take=_planned(u for u in self._running_on(device) if not u.validated),
-                planned=_planned(self._running_on(device)),
+                yet_to_take=_planned((u for u in self._running_on(device) if not u.validated), device),
+                planned=_planned(self._running_on(device), device),
             )
             for device in free or devices
         )
@@ -424,7 +424,9 @@ class TuningRun:
         if not self.executor.here:
             return free_memory(self.settings.device)
         return min(
-            free_memory(device, yet_to_take=-_planned(u for u in self._running_on(device) if u.validated))
+            free_memory(
+                device, yet_to_take=-_planned((u for u in self._running_on(device) if u.validated), device)
+            )
             / slots
             for device, slots in self._devices().items()
         )
@@ -508,9 +510,9 @@ class TuningRun:
                 shutil.copyfile(model, partial)
 
 
-def _planned(trials: Iterable[UnderWay]) -> float:
-    """Bytes that trainings take as far as they are estimated."""
-    return sum(estimated_bytes(u.config, u.plan.size) for u in trials)
+def _planned(trials: Iterable[UnderWay], device: str) -> float:
+    """Bytes that trainings take of a device as far as they are estimated."""
+    return sum(estimated_bytes(u.config, u.plan.size, gpu=is_gpu(device)) for u in trials)
 
 
 def _planned_on_host(trials: Iterable[UnderWay]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import zip_longest
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from kgtuner.errors import ConfigError
 from kgtuner.execution.storage import RESULT, requeue_interrupted, storage_errors, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.asking import ask
-from kgtuner.search.earlier import portfolio, shipped_studies
+from kgtuner.search.earlier import PORTFOLIO, portfolio, shipped_studies
 from kgtuner.search.proposals import Observations
 from kgtuner.search.samplers import SAMPLERS, ModelSampler
 from kgtuner.space.space import Space
@@ -165,12 +166,15 @@ def defaults_within(run: TuningRun, space: Space) -> list[dict[str, Any]]:
 
 
 def good_elsewhere(run: TuningRun, space: Space, graph: KnowledgeGraph) -> list[dict[str, Any]]:
-    """What was good on other graphs, as points of the space, the most promising first."""
+    """What was good on other graphs, as points of the space, the most promising first; the models take turns."""
     if not run.settings.try_earlier:
         return []
-    found = portfolio(shipped_studies(), graph.name, run.settings.models, graph.n_entities, len(graph.train))
-    points = (within(space, TrialConfig.from_flat(config), nearly=True) for config in found)
-    return [point for point in points if point is not None]
+    studies, by_model = shipped_studies(), []
+    for model in run.settings.models:
+        found = portfolio(studies, graph.name, model, graph.n_entities, len(graph.train))
+        points = (within(space, TrialConfig.from_flat(config), nearly=True) for config in found)
+        by_model.append([point for point in points if point is not None][:PORTFOLIO])
+    return [point for in_turn in zip_longest(*by_model) for point in in_turn if point is not None]
 
 
 def schedule_of(run: TuningRun, *, two_stages: bool) -> Schedule | None:

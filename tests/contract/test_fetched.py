@@ -113,16 +113,18 @@ def test_the_device_holds_rows_of_one_batch_only(name: str) -> None:
     assert not shared
 
 
-def test_dropout_of_fetched_rows_follows_from_the_generator_of_the_host() -> None:
-    def losses(seed: int, dropout: float) -> Tensor:
-        model = made("complex", {"dropout": dropout})
-        trainer = trainer_of(model, "sgd", "shared", CPU)
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_only_dropout_asks_the_generator_of_the_host(dropout: float) -> None:
+    trainer = trainer_of(made("complex", {"dropout": dropout}), "sgd", "shared", CPU)
+    gradient, asked = trainer.step.gradient, trainer.step._asked  # type: ignore[union-attr]
+    batch, drawn = torch.arange(BATCH), torch.arange(6)
+    question = asked(batch, drawn, None, torch.full((BATCH,), 1 / BATCH, dtype=torch.double))
+    found = []
+    for seed in (1, 2, 1):
         trainer.batches.generator.manual_seed(seed)
-        return trained(trainer)[0]
-
-    assert torch.equal(losses(1, 0.4), losses(1, 0.4))
-    assert not torch.equal(losses(1, 0.4), losses(2, 0.4))
-    assert not torch.equal(losses(1, 0.4), losses(1, 0.0))
+        found.append(gradient(question).entities[1][:].clone())
+    assert torch.equal(found[0], found[2])
+    assert torch.equal(found[0], found[1]) == (dropout == 0)
 
 
 def test_what_was_loaded_since_is_what_the_next_step_fetches() -> None:

@@ -576,10 +576,17 @@ def test_training_with_tables_on_the_host_is_the_same_and_goes_on_from_a_checkpo
         assert other.valid.mrr == pytest.approx(here.valid.mrr, abs=0.01)
 
 
+def test_tables_on_the_host_of_a_graph_of_which_a_batch_touches_most_are_refused() -> None:
+    with pytest.raises(
+        ConfigError, match=r"touches most of .*, so that optimizer\.row_updates auto moves all; use"
+    ):
+        run(config(negatives__name="independent").limited(tables_on="host"), GRAPH)
+
+
 def test_tables_on_the_host_stay_there(monkeypatch: pytest.MonkeyPatch) -> None:
     """Whatever computes: parameters, queries, random numbers and the optimiser's state are the CPU's."""
     gpu = torch.device("cuda")
-    settings = config()
+    settings = config(optimizer__row_updates="sparse")
     assert home_of(settings, gpu) == gpu
     assert home_of(settings.limited(tables_on="host"), gpu) == torch.device("cpu")
     fetching: list[torch.device] = []

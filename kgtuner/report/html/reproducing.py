@@ -96,6 +96,11 @@ def _limits(report: RunReport) -> list[str]:
         found.append(
             "The run left the default configuration out, which only Python can ask for: kt.tune(…, try_default=False)."
         )
+    if not report.settings.try_earlier:
+        found.append(
+            "The run began without what was good on other graphs, which only Python can ask for: "
+            "kt.tune(…, try_earlier=False)."
+        )
     if _graph_argument(report) == "GRAPH":
         found.append("GRAPH is what was given as the graph: the run keeps its triples, not the path.")
     return found

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
+import torch
 
 import kgtuner as kt
 from kgtuner import experiment
+from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_config
 from kgtuner.execution import worker
-from kgtuner.execution.tasks import Alive, Done, Failed, Message, TrainTask, Validated
+from kgtuner.execution.tasks import Alive, Done, EvaluateTask, Failed, Message, TrainTask, Validated
 from kgtuner.execution.worker import Worker, signs_of_life
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.training.checkpoint import begun_with, trained_seconds
@@ -112,3 +116,40 @@ def test_signs_of_life_are_told_while_something_runs_and_not_after(monkeypatch: 
     assert isinstance(first, Alive)
     assert first.rss_mb > 10
     assert len(heard) == told
+
+
+def ranking(graph: Path, config: Mapping[str, Any], device: str, folder: Path) -> EvaluateTask:
+    parameters = folder / "model.safetensors"
+    return EvaluateTask(
+        graph=graph, config=config, device=device, threads=1, parameters=parameters, split="test"
+    )
+
+
+def test_a_model_whose_tables_are_on_the_host_is_ranked_there(
+    task: TrainTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {
+        "training.mode": "negative_sampling",
+        "training.tables_on": "host",
+        "optimizer.row_updates": "sparse",
+    }
+    config = TrialConfig.from_mapping(task.config).updated(changes).to_mapping()
+    trained = replace(task, config=config, save_to=tmp_path / "model.safetensors")
+    assert isinstance(Worker().answer(trained, nobody), Done)
+    monkeypatch.setattr(worker, "pick_device", lambda name: name)  # there is no such device here
+    ranked = Worker().answer(ranking(task.graph, config, "cuda", tmp_path), nobody)
+    assert isinstance(ranked, Done)
+    assert 0 < ranked.result["mrr"] <= 1
+
+
+def test_a_gpu_without_memory_for_the_end_is_told_as_such(
+    task: TrainTask, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    assert isinstance(Worker().answer(replace(task, save_to=tmp_path / "model.safetensors"), nobody), Done)
+    monkeypatch.setattr(worker, "evaluate_split", full)
+    failed = Worker().answer(ranking(task.graph, task.config, "cpu", tmp_path), nobody)
+    assert isinstance(failed, Failed)
+    assert failed.kind == "OutOfMemory"

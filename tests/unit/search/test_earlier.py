@@ -20,7 +20,7 @@ LARGE = study("large", 10_000, 100_000, 0.3, 0.4, 0.5)
 def rates(
     *studies: EarlierStudy, graph: str = "own", entities: int = 8_000, triples: int = 80_000
 ) -> list[float]:
-    found = portfolio(studies, graph, ["complex"], entities, triples)
+    found = portfolio(studies, graph, "complex", entities, triples)
     return [config["optimizer.learning_rate"] for config in found]
 
 
@@ -40,10 +40,10 @@ def test_a_study_of_the_graph_itself_or_of_another_model_is_left_out() -> None:
     assert rates(study("other", 10_000, 100_000, 0.8, model="rotate")) == []
 
 
-def test_a_search_begins_with_a_bounded_number() -> None:
-    many = study("many", 10_000, 100_000, *(i / 100 for i in range(1, 41)))
-    assert rates(many, SMALL)[:4] == [0.01, 0.1, 0.02, 0.2]
-    assert len(rates(many, SMALL)) == PORTFOLIO
+def test_what_is_good_on_two_graphs_comes_once() -> None:
+    both = study("both", 90, 950, 0.4, 0.2, 0.6)
+    assert rates(SMALL, both, entities=100, triples=1_000) == [0.1, 0.4, 0.2, 0.6]
+    assert len(rates(*[study(f"g{i}", 100, 1_000, 0.1) for i in range(3)])) == 1
 
 
 def test_the_shipped_studies_are_configurations_that_can_be_trained() -> None:

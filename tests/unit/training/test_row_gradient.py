@@ -64,3 +64,16 @@ def test_products_are_those_of_single_pairs_however_many_there_are(size: int | N
     index = torch.randint(7, (n_terms,), generator=generator, dtype=torch.int32)
     found = TouchedRows(ids, size).products(table, vectors, index)
     torch.testing.assert_close(found, (table[ids] * vectors[index.long()]).sum(1))
+
+
+@pytest.mark.parametrize("gathered", [4, 12, 1 << 20])
+def test_products_are_the_same_however_many_are_gathered_at_once(
+    gathered: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a GPU does; nothing of it needs one."""
+    monkeypatch.setattr(TouchedRows, "GATHERED", gathered)
+    generator = torch.Generator().manual_seed(0)
+    rows, vectors = torch.randn(5, 4, generator=generator), torch.randn(7, 4, generator=generator)
+    own, index = (torch.randint(n, (11,), generator=generator, dtype=torch.int32) for n in (5, 7))
+    found = TouchedRows(IDS)._gathered(rows, own, vectors, index)
+    torch.testing.assert_close(found, (rows[own.long()] * vectors[index.long()]).sum(1))

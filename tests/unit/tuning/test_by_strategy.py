@@ -12,7 +12,7 @@ import pytest
 
 import kgtuner as kt
 from kgtuner.domains import Float
-from kgtuner.errors import ConfigError
+from kgtuner.errors import ConfigError, RunError
 from kgtuner.execution.executor import Executor, Job, SlotHealth
 from kgtuner.execution.storage import RESULT, value_of
 from kgtuner.execution.tasks import Done, Message, Resources, Task, TrainTask
@@ -257,12 +257,30 @@ def test_racing_begins_with_the_default_and_what_was_good_elsewhere_and_rivals_w
     assert points[0] == default
     assert points[1:] == good_elsewhere(run, answering.space, graph)
     assert len(points) > 10
-    run.settings = replace(run.settings, try_earlier=False)
-    assert len(Answering(run, STRATEGIES["racing"], graph).problem.first) == 1
-    run.settings = replace(run.settings, try_default=False)
-    assert not Answering(run, STRATEGIES["racing"], graph).problem.first
+    for changes, count in (({"try_earlier": False}, 1), ({"try_earlier": False, "try_default": False}, 0)):
+        without = started(worker, tmp_path / str(count), Clock(), "racing")
+        without.settings = replace(without.settings, **changes)
+        assert len(Answering(without, STRATEGIES["racing"], graph).problem.first) == count
     rival = started(worker, tmp_path / "toss", Clock(), "toss")
     assert not Answering(rival, STRATEGIES["toss"], graph).problem.first
+
+
+def test_a_later_sitting_begins_with_what_the_first_one_chose(
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def first() -> list[list[float]]:
+        run = started(worker, tmp_path, Clock(), "racing")
+        return [
+            row.tolist() for row in np.nan_to_num(Answering(run, STRATEGIES["racing"], graph).problem.first)
+        ]
+
+    chosen = first()
+    assert len({tuple(row) for row in chosen}) == len(chosen) > 10
+    monkeypatch.setattr("kgtuner.tuning.trials.shipped_studies", list)  # as in another version
+    assert first() == chosen
+    (tmp_path / "first.json").write_text('{"format": 2}')
+    with pytest.raises(RunError, match=r"first\.json is damaged .*; restore it or start a new run"):
+        first()
 
 
 def test_what_was_good_elsewhere_is_brought_into_a_narrower_space(

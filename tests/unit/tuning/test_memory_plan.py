@@ -146,13 +146,41 @@ def test_a_gpu_that_is_too_small_for_the_tables_needs_room_for_a_batch_only() ->
     assert few is not None
     assert few.training.queries_at_once is not None
     assert few.training.tables_on == "host"
-    assert not holds(on_host, WIKIKG2, whole.total)  # of one memory both take their part
+    plan = memory_plan(on_host, WIKIKG2)
+    both = plan.total + plan.fetched
+    assert plan.where_computed(gpu=True) == plan.fetched
+    assert plan.where_computed(gpu=False) == both
+    assert holds(on_host, WIKIKG2, both)
+    assert not holds(on_host, WIKIKG2, both - 1)  # of one memory both take their part
+    assert holds(on_host, WIKIKG2, plan.fetched, plan.total)
+    assert not holds(on_host, WIKIKG2, plan.fetched - 1, plan.total)
+    assert not holds(on_host, WIKIKG2, plan.fetched, plan.total - 1)
+    assert plan.step > whole.step  # rows on their way
     assert largest_dimension(default(2000), WIKIKG2, 8e9, 24e9) > largest_dimension(
         default(2000), WIKIKG2, 8e9
     )  # type: ignore[operator]
     assert require_memory(large, WIKIKG2, 9e9, 30e9) == on_host
     with pytest.raises(OutOfMemory, match=r"24\.\d GB .* and 8\.0 GB are free, and 4\.0 GB beside it; "):
         require_memory(default(1000), WIKIKG2, 8e9, 4e9)
+
+
+def test_what_is_fetched_is_the_rows_of_a_batch_their_gradient_and_all_layers() -> None:
+    own = {"negatives.name": "independent", "negatives.num_negatives": 512, "training.batch_size": 1024}
+    many = default(500).updated(own).limited(tables_on="host")
+    rows = 4 * 500 * (1024 * 512 + 2 * 1024)
+    assert 3 * rows < memory_plan(many, WIKIKG2).fetched < 4 * rows
+    few = memory_plan(many.limited(queries_at_once=64), WIKIKG2)
+    assert few.fetched < memory_plan(many, WIKIKG2).fetched
+    tucker = default_for("tucker", WIKIKG2.entities, all_entities=False).updated({"model.dimension": 300})
+    assert memory_plan(tucker.limited(tables_on="host"), WIKIKG2).fetched > 2 * 4 * 300**3
+
+
+def test_on_the_host_auto_means_single_rows() -> None:
+    own = {"negatives.name": "independent", "negatives.num_negatives": 512, "training.batch_size": 1024}
+    between = GraphSize(1_500_000, 10, 3_000_000)  # a step is planned to touch a third of the rows
+    many = default(100).updated(own)
+    assert memory_plan(many, between).gradient > 0
+    assert memory_plan(many.limited(tables_on="host"), between).gradient == 0
 
 
 @pytest.mark.parametrize(

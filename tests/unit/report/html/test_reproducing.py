@@ -73,3 +73,5 @@ def test_what_the_command_cannot_bring_back_is_said(report: RunReport) -> None:
     assert "try_default=False" not in limits(report)
     assert "several" in limits(dataclasses.replace(report, executor=Local(2).describe()))
     assert "kt.tune(…, try_default=False)" in limits(with_settings(report, try_default=False))
+    assert "try_earlier=False" not in limits(report)
+    assert "kt.tune(…, try_earlier=False)" in limits(with_settings(report, try_earlier=False))
