@@ -39,7 +39,7 @@ CASES = [
 def test_steps_with_tables_on_the_host_move_the_parameters_as_on_the_cpu(
     cuda: torch.device, trainer: Callable[..., Trainer], model: str, negatives: str
 ) -> None:
-    changes = {"training.tables_on": "host"}
+    changes = {"training.tables_on": "host", "optimizer.row_updates": "sparse"}
     here = trainer(CPU, model, "negative_sampling", negatives, **changes)
     there = trainer(cuda, model, "negative_sampling", negatives, **changes)
     there.step.negatives.device = CPU  # type: ignore[union-attr]
