@@ -67,6 +67,7 @@ class TrainingConfig:
     tables_on: TablesOn = (
         "device"  # host: a GPU fetches the rows of each batch, where its memory is too small
     )
+    compile: bool = False  # loss and distances by torch.compile, for the small steps of a GPU
     precision: Precision = "auto"  # of large matmuls in training; auto: bf16 where the hardware has it
 
     def __post_init__(self) -> None:
@@ -84,10 +85,9 @@ class TrainingConfig:
         for name in ("max_epochs", "max_seconds", "validate_every_seconds"):
             if getattr(self, name) is not None:
                 _require(name, getattr(self, name), float, minimum=0)
-        if not isinstance(self.frequency_weights, bool):
-            raise ConfigError(
-                f"training.frequency_weights must be true or false, got {self.frequency_weights!r}"
-            )
+        for name in ("frequency_weights", "compile"):
+            if not isinstance(getattr(self, name), bool):
+                raise ConfigError(f"training.{name} must be true or false, got {getattr(self, name)!r}")
 
 
 COMPONENTS = ("model", "loss", "regularizer", "negatives", "optimizer")

@@ -293,6 +293,11 @@ def check(config: TrialConfig) -> None:
                 "training.tables_on host moves the rows of a batch only, got optimizer.row_updates dense; "
                 "use sparse or auto"
             )
+    if config.training.compile and config.training.mode != "negative_sampling":
+        raise ConfigError(
+            "training.compile works with training.mode negative_sampling only, because other modes are large matmuls, "
+            f"got {config.training.mode}"
+        )
     if config.training.mode != "negative_sampling":
         for part, name in ((model, config.model.name), (loss, config.loss.name)):
             if not part.ALL_ENTITIES:
@@ -412,6 +417,7 @@ def prepare(
             generator,
             dense=dense,
             compiled=compiled,
+            torch_compile=training.compile,
             optimizer=optimizer,
             at_once=at_once,
             fetch_to=device if fetched else None,

@@ -53,8 +53,10 @@ class CompiledJudge(Judge):
 
     ROWS = CompiledRows
 
-    def __init__(self, model: Model, loss: Loss, optimizer: Optimizer | None) -> None:
-        super().__init__(model, loss)
+    def __init__(
+        self, model: Model, loss: Loss, optimizer: Optimizer | None, *, torch_compile: bool = False
+    ) -> None:
+        super().__init__(model, loss, torch_compile=torch_compile)
         self.optimizer = optimizer
 
     def touched(self, drawn: Tensor, ids: Tensor, n_rows: int | None) -> TouchedRows:
@@ -80,7 +82,7 @@ class CompiledJudge(Judge):
             return super()._by_differences(contest)
         (kind, at_zero), query = kernel, contest.query
         b, n = len(query), contest.drawn.shape[-1]
-        positive, at_true = self.model.slope(contest.true - query)
+        positive, at_true = self.slope(contest.true - query)
         if contest.drawn.dim() == 1:
             candidates = self.model.entities.index_select(0, contest.drawn)
             negative = self.model.score_candidates(query, candidates)

@@ -7,6 +7,7 @@ distance models along the differences of query and candidate; others go through 
 from __future__ import annotations
 
 import abc
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -100,8 +101,14 @@ class Judge:
 
     ROWS: ClassVar[type[TouchedRows]] = TouchedRows
 
-    def __init__(self, model: Model, loss: Loss) -> None:
+    def __init__(self, model: Model, loss: Loss, *, torch_compile: bool = False) -> None:
         self.model, self.loss = model, loss
+        self.slope: Callable[[Tensor], tuple[Tensor, Tensor]] = model.slope
+        self.sampled_gradient: Callable[..., tuple[Tensor, Tensor, Tensor]] = loss.sampled_gradient
+        if torch_compile:
+            from kgtuner.training.torch_compiled import compiled_gradient, compiled_slope  # loads Dynamo
+
+            self.slope, self.sampled_gradient = compiled_slope(model), compiled_gradient(loss)
         self._memory = model.entities.new_empty(0, model.entities.shape[1])
 
     def touched(self, drawn: Tensor, ids: Tensor, n_rows: int | None) -> TouchedRows:
@@ -141,7 +148,7 @@ class Judge:
         """A score falls along the difference of query and candidate, which both change in opposite directions."""
         model, table, query, drawn = self.model, self.model.entities, contest.query, contest.drawn
         (b, width), n = query.shape, drawn.shape[-1]
-        positive, at_true = model.slope(contest.true - query)
+        positive, at_true = self.slope(contest.true - query)
         at_drawn = self._room(drawn.numel() + 2 * b)
         chunk = max(1, GATHERED_NUMBERS // (n * width))
         parts = [slice(start, min(start + chunk, b)) for start in range(0, b, chunk)]
@@ -152,7 +159,7 @@ class Judge:
             at_query, factors = torch.empty_like(query), None
             at_drawn[:n] = 0
             for part in parts:
-                _, slopes = model.slope(candidates - query[part, None])
+                _, slopes = self.slope(candidates - query[part, None])
                 slopes.mul_(at_negative[part, :, None])
                 torch.sum(slopes, 1, out=at_query[part])
                 at_drawn[:n] -= slopes.sum(0)
@@ -161,7 +168,7 @@ class Judge:
             for part in parts:
                 gathered = embedding_bag(drawn[part].int().view(-1, 1), table, mode="sum")  # fetches ahead
                 torch.sub(gathered.view(-1, n, width), query[part, None], out=slopes[part])
-                negative[part], _ = model.slope(slopes[part])
+                negative[part], _ = self.slope(slopes[part])
             loss, at_positive, at_negative = self._score_gradient(positive, negative, contest)
             own = torch.arange(b * n, dtype=torch.int32, device=query.device).view(b, n)
             at_query = embedding_bag(own, at_drawn, mode="sum", per_sample_weights=at_negative)
@@ -192,7 +199,7 @@ class Judge:
         """The loss and its gradient with respect to the scores (b,) and (b, n)."""
         valid, weights = contest.valid, contest.weights
         if type(self.model).transform_scores is Model.transform_scores:
-            return self.loss.sampled_gradient(positive, negative, valid, weights)
+            return self.sampled_gradient(positive, negative, valid, weights)
         positive.requires_grad_()
         negative.requires_grad_()
         transform = self.model.transform_scores

@@ -30,7 +30,7 @@ class FetchedGradient:
         device: where the gradient is computed.
         generator: on the host; with dropout it gives each step the seed of what the device draws, so that a training
             goes on from a checkpoint as if there had been no interruption.
-        compiled: as for `SampledGradient`, where the device is a CPU.
+        compiled: as for `SampledGradient`, where the device is a CPU; torch_compile as there.
     """
 
     def __init__(
@@ -42,12 +42,14 @@ class FetchedGradient:
         *,
         device: torch.device,
         compiled: bool = False,
+        torch_compile: bool = False,
     ) -> None:
         self.whole, self.device, self.generator = model, device, generator
         none = nn.Parameter(model.entities.new_empty(0, model.entities.shape[1]), requires_grad=False)
         self.part = copy.deepcopy(model, {id(model.entities): none}).to(device)
         self._drawing = torch.Generator(device)
-        self._gradient = SampledGradient(self.part, loss, regularizer, self._drawing, compiled=compiled)
+        parts = (self.part, loss, regularizer, self._drawing)
+        self._gradient = SampledGradient(*parts, compiled=compiled, torch_compile=torch_compile)
         self._buffer = none.data
 
     def __call__(self, asked: Asked, dense_rows: int | None = None) -> Gradient:

@@ -22,7 +22,7 @@ class NegativeSamplingStep:
 
     Args:
         dense: whether the gradient is of all entities rather than of those touched.
-        compiled, optimizer: as for `SampledGradient`.
+        compiled, torch_compile, optimizer: as for `SampledGradient`.
         at_once: queries whose gradient is computed at once, to take less memory; None for the whole batch. Parts of a
             batch share its negatives and its one step, so no entity moves early.
         fetch_to: the device that computes the gradient where it is another than that of the tables, queries and random
@@ -40,6 +40,7 @@ class NegativeSamplingStep:
         *,
         dense: bool,
         compiled: bool = False,
+        torch_compile: bool = False,
         optimizer: Optimizer | None = None,
         at_once: int | None = None,
         fetch_to: torch.device | None = None,
@@ -53,10 +54,14 @@ class NegativeSamplingStep:
         parts = (model, loss, regularizer, generator)
         self.gradient: SampledGradient | FetchedGradient
         if fetch_to is not None:
-            self.gradient = FetchedGradient(*parts, device=fetch_to, compiled=compiled)
+            self.gradient = FetchedGradient(
+                *parts, device=fetch_to, compiled=compiled, torch_compile=torch_compile
+            )
         else:
             moving = optimizer if at_once is None else None
-            self.gradient = SampledGradient(*parts, compiled=compiled, optimizer=moving)
+            self.gradient = SampledGradient(
+                *parts, compiled=compiled, torch_compile=torch_compile, optimizer=moving
+            )
 
     def __call__(self, batch: Tensor) -> Gradient:
         drawn, of_type = self.negatives.draw_for(

@@ -47,6 +47,7 @@ class SampledGradient:
     Args:
         generator: of dropout.
         compiled: whether kernels of kgtuner/kernels do the work that plain operators do in several passes.
+        torch_compile: whether torch.compile makes the loss and the slopes of distances of fewer launches.
         optimizer: with kernels, moves each entity as early as it may; what a call returns is then the gradient of
             the others. Its step has begun when this is called.
     """
@@ -59,10 +60,11 @@ class SampledGradient:
         generator: torch.Generator,
         *,
         compiled: bool = False,
+        torch_compile: bool = False,
         optimizer: Optimizer | None = None,
     ) -> None:
         self.model, self.regularizer, self.generator = model, regularizer, generator
-        self.judge = _judge_of(model, loss, optimizer, compiled=compiled)
+        self.judge = _judge_of(model, loss, optimizer, compiled=compiled, torch_compile=torch_compile)
 
     def __call__(self, asked: Asked, dense_rows: int | None = None) -> Gradient:
         """The gradient of what was asked.
@@ -88,10 +90,12 @@ class SampledGradient:
         return Gradient(loss, entities, rows.relation_gradient(self.judge.ROWS))
 
 
-def _judge_of(model: Model, loss: Loss, optimizer: Optimizer | None, *, compiled: bool) -> Judge:
+def _judge_of(
+    model: Model, loss: Loss, optimizer: Optimizer | None, *, compiled: bool, torch_compile: bool
+) -> Judge:
     """The one place where a step chooses between plain operators and compiled kernels."""
     if not compiled:
-        return Judge(model, loss)
+        return Judge(model, loss, torch_compile=torch_compile)
     from kgtuner.training.compiled_contest import CompiledJudge  # imports Numba
 
-    return CompiledJudge(model, loss, optimizer)
+    return CompiledJudge(model, loss, optimizer, torch_compile=torch_compile)

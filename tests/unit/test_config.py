@@ -86,6 +86,7 @@ def test_what_is_not_known_is_refused_with_the_nearest_that_is(mapping: Any, mes
         ("tables_on", "hots", "unknown training.tables_on 'hots'. Did you mean 'host'"),
         ("queries_at_once", 0, "training.queries_at_once must be a whole number of at least 1, got 0"),
         ("frequency_weights", 1, "training.frequency_weights must be true or false, got 1"),
+        ("compile", "yes", "training.compile must be true or false, got 'yes'"),
     ],
 )
 def test_training_value_of_the_wrong_kind_is_refused(key: str, value: Any, message: str) -> None:
@@ -199,6 +200,7 @@ TRAININGS = st.builds(
     halve_learning_rate_after=st.none() | st.integers(1, 99),
     queries_at_once=st.none() | st.integers(1, 10**6),
     tables_on=st.sampled_from(["device", "host"]),
+    compile=st.booleans(),
     frequency_weights=st.booleans(),
 )
 CONFIGS = st.builds(

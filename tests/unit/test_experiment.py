@@ -592,9 +592,9 @@ def test_tables_on_the_host_stay_there(monkeypatch: pytest.MonkeyPatch) -> None:
     fetching: list[torch.device] = []
 
     class Noted(FetchedGradient):
-        def __init__(self, *parts: Any, device: torch.device, compiled: bool) -> None:
+        def __init__(self, *parts: Any, device: torch.device, **kinds: bool) -> None:
             fetching.append(device)
-            super().__init__(*parts, device=torch.device("cpu"), compiled=compiled)
+            super().__init__(*parts, device=torch.device("cpu"), **kinds)
 
     monkeypatch.setattr("kgtuner.training.negative_sampling.FetchedGradient", Noted)
     trainer, _ = prepare(settings.limited(tables_on="host"), GRAPH, device=gpu)
@@ -642,6 +642,10 @@ def test_tables_on_the_host_stay_there(monkeypatch: pytest.MonkeyPatch) -> None:
         (
             {"training__tables_on": "host", "training__mode": "one_vs_all", "loss__name": "cross_entropy"},
             "training.tables_on host works with training.mode negative_sampling only, .*, got one_vs_all",
+        ),
+        (
+            {"training__compile": True, "training__mode": "k_vs_all", "loss__name": "cross_entropy"},
+            "training.compile works with training.mode negative_sampling only, .*, got k_vs_all",
         ),
         (
             {"training__tables_on": "host", "optimizer__row_updates": "dense"},
