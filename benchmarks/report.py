@@ -27,9 +27,10 @@ from kgtuner.search.distributions import distributions
 from kgtuner.space.loading import load_space
 from kgtuner.space.space import Space
 from kgtuner.tuning.budget import Budget
+from kgtuner.tuning.found import found_config
+from kgtuner.tuning.kept_models import AGAIN, DEFAULT
 from kgtuner.tuning.result import best_trial, stage_summaries, trial_table
 from kgtuner.tuning.run_folder import FORMAT, RunFolder, environment
-from kgtuner.tuning.running import AGAIN, DEFAULT, found_config
 from kgtuner.tuning.settings import TuneSettings
 
 TRIALS = (100, 1000)

@@ -8,14 +8,14 @@ As `performance.py` does it: what stands between markers is replaced, the words 
 
 from __future__ import annotations
 
-import argparse
 import json
 import math
+from pathlib import Path
 from typing import Any
 
 import record
 from page.drawing import COLOURS, Line, lines
-from performance import DOCS, filled
+from page.pages import DOCS, filled, write
 
 Rows = dict[tuple[str, str], dict[str, Any]]
 
@@ -169,28 +169,13 @@ def made(page: str, result: dict[str, Any]) -> tuple[str, str | None]:
     return filled(page, parts), drawn
 
 
-def main() -> None:
-    parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
-    )
-    parser.add_argument("--check", action="store_true", help="write nothing; exit code 1 if something is old")
-    parser.add_argument("--quick", action="store_true", help="make the page, write nothing")
-    options = parser.parse_args()
-    target, picture = DOCS / "scale.md", DOCS / "figures" / "scale.svg"
+def files() -> dict[Path, str | None]:
+    """The page and its figure."""
+    target = DOCS / "scale.md"
     result = json.loads((record.RESULTS / "scale.json").read_text(encoding="utf-8"))
     page, drawn = made(target.read_text(encoding="utf-8"), result)
-    if options.quick:
-        print(f"{len(page):,} characters, {int(drawn is not None)} figure")
-        return
-    wanted = {target: page} | ({} if drawn is None else {picture: drawn})
-    old = [p for p, words in wanted.items() if not p.exists() or p.read_text(encoding="utf-8") != words]
-    for path in old:
-        print(f"{path.relative_to(DOCS.parent)} is {'old' if options.check else 'new'}")
-        if not options.check:
-            path.write_text(wanted[path], encoding="utf-8")
-    if options.check:
-        raise SystemExit(1 if old else 0)
+    return {target: page, DOCS / "figures" / "scale.svg": drawn}
 
 
 if __name__ == "__main__":
-    main()
+    write(__doc__, files)

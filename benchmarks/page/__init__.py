@@ -1,1 +1,1 @@
-"""docs/performance.md from benchmarks/results: the tables, the aims and the figures."""
+"""Pages of docs/ made from benchmarks/results: their tables, aims and figures."""

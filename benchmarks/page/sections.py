@@ -208,6 +208,20 @@ def memory(results: Results) -> str:
     return markdown(["run", "`kgtuner train`", "`kgtuner evaluate`", "aim", "measured", "met"], body)
 
 
+def start(results: Results) -> str:
+    if "startup" not in results:
+        return missing("benchmarks/startup.py")
+    body = [
+        [
+            row["what"],
+            f"{row['seconds']:.2f} s ({row['fastest']:.2f}–{row['slowest']:.2f})",
+            f"{row['cpu_seconds']:.2f} s",
+        ]
+        for row in results["startup"]["rows"]
+    ]
+    return markdown(["a whole process", "median (fastest–slowest)", "processor"], body)
+
+
 def quality(results: Results) -> str:
     """Pairs of trainings that differ in one setting: mean over seeds, and the mean difference within a seed."""
     if "quality" not in results:
@@ -246,6 +260,7 @@ SECTIONS = {
     "growth": growth,
     "time to MRR": time_to_mrr,
     "memory": memory,
+    "start": start,
     "quality": quality,
     "cuda": cuda,
 }

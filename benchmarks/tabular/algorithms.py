@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 
-from kgtuner.search.samplers import SAMPLERS, ModelSampler
+from kgtuner.search.samplers import SAMPLERS, ModelSampler, SpaceSampler
 from kgtuner.search.strategies import STRATEGIES, Asking, Problem
 from kgtuner.search.strategies.racing import racing
 from kgtuner.search.strategies.single import single
@@ -18,6 +19,30 @@ Search = Callable[[Problem], Asking]
 SIZES = ("model.dimension", "training.batch_size")
 TREES = 25
 """In the forests of a replay; 200 in a real search."""
+
+
+@dataclass(frozen=True)
+class Algorithm:
+    """What is replayed.
+
+    Attributes:
+        search: a strategy, perhaps with a part changed.
+        forest: whether it makes forests, which are then smaller than in a real search.
+        knowing: whether it begins with what was good on the other tables; all others begin from nothing.
+    """
+
+    search: Search
+    forest: bool = False
+    knowing: bool = False
+
+    @property
+    def options(self) -> dict[str, object]:
+        """Of the samplers that it makes."""
+        return {"surrogate_options": {"trees": TREES}} if self.forest else {}
+
+    def but(self, **changed: object) -> Algorithm:
+        """The same with other arguments."""
+        return dataclasses.replace(self, search=partial(self.search, **changed))
 
 
 def reduced(problem: Problem, search: Search) -> Asking:
@@ -33,43 +58,43 @@ def _reduced_at_all_sizes(full: Space) -> Space:
     return narrowed.narrowed({name: full.by_name[name].domain for name in SIZES})
 
 
-ALGORITHMS: dict[str, Search] = {
-    **{name: partial(single, sampler=name) for name in SAMPLERS if name != "smac"},
-    **{name: strategy.search for name, strategy in STRATEGIES.items()},
-    "racing, full graph only": partial(racing, use_subgraph=False),
-    "racing from nothing": partial(racing, use_first=False),
-    "racing from nothing, full graph only": partial(racing, use_first=False, use_subgraph=False),
-    "racing from nothing, random proposals": partial(racing, use_first=False, sampler="random"),
-    "racing from nothing, rf_ei": partial(racing, use_first=False, sampler="rf_ei"),
-    "racing from nothing, gp": partial(racing, use_first=False, sampler="gp"),
-    "toss, 3 transferred": partial(toss, transferred=3),
-    "toss, 30 transferred": partial(toss, transferred=30),
-    "toss, nothing transferred": partial(toss, transferred=0),
-    "toss, random proposals": partial(toss, sampler="random"),
-    "toss, rf_ei": partial(toss, sampler="rf_ei"),
-    "toss, reduced space": partial(reduced, search=toss),
-    "rf_bore, reduced space": partial(reduced, search=partial(single, sampler="rf_bore")),
-    "random, reduced space": partial(reduced, search=partial(single, sampler="random")),
+def _makes_forests(sampler: type[SpaceSampler]) -> bool:
+    return issubclass(sampler, ModelSampler) and sampler.SURROGATE == "random_forest"
+
+
+def _reduced(algorithm: Algorithm) -> Algorithm:
+    return dataclasses.replace(algorithm, search=partial(reduced, search=algorithm.search))
+
+
+SINGLE = {
+    name: Algorithm(partial(single, sampler=name), forest=_makes_forests(sampler))
+    for name, sampler in SAMPLERS.items()
+    if name != "smac"
 }
-KNOWING = ("racing", "racing, full graph only")
-"""These begin with what was good on the other tables; all others begin from nothing."""
-FORESTS = (
-    *KNOWING,
-    "racing from nothing",
-    "racing from nothing, full graph only",
-    "racing from nothing, rf_ei",
-    "toss",
-    "toss, 3 transferred",
-    "toss, 30 transferred",
-    "toss, nothing transferred",
-    "toss, rf_ei",
-    "toss, reduced space",
-    "rf_bore, reduced space",
-)
+TOSS = Algorithm(toss, forest=True)
+RACING = Algorithm(racing, forest=True, knowing=True)
+FROM_NOTHING = dataclasses.replace(RACING.but(use_first=False), knowing=False)
 
-
-def options_of(name: str) -> dict[str, object]:
-    """Of the samplers that an algorithm makes."""
-    sampler = SAMPLERS.get(name)
-    own = sampler is not None and issubclass(sampler, ModelSampler) and sampler.SURROGATE == "random_forest"
-    return {"surrogate_options": {"trees": TREES}} if own or name in FORESTS else {}
+ALGORITHMS: dict[str, Algorithm] = {
+    **SINGLE,
+    **{name: Algorithm(strategy.search) for name, strategy in STRATEGIES.items()},
+    "racing": RACING,
+    "racing, full graph only": RACING.but(use_subgraph=False),
+    "racing from nothing": FROM_NOTHING,
+    "racing from nothing, full graph only": FROM_NOTHING.but(use_subgraph=False),
+    "racing from nothing, random proposals": dataclasses.replace(
+        FROM_NOTHING.but(sampler="random"), forest=False
+    ),
+    "racing from nothing, rf_ei": FROM_NOTHING.but(sampler="rf_ei"),
+    "racing from nothing, gp": dataclasses.replace(FROM_NOTHING.but(sampler="gp"), forest=False),
+    "toss": TOSS,
+    "toss, 3 transferred": TOSS.but(transferred=3),
+    "toss, 30 transferred": TOSS.but(transferred=30),
+    "toss, nothing transferred": TOSS.but(transferred=0),
+    "toss, random proposals": dataclasses.replace(TOSS.but(sampler="random"), forest=False),
+    "toss, rf_ei": TOSS.but(sampler="rf_ei"),
+    "toss, reduced space": _reduced(TOSS),
+    "rf_bore, reduced space": _reduced(SINGLE["rf_bore"]),
+    "random, reduced space": _reduced(SINGLE["random"]),
+}
+"""By name, those of the package first. A strategy is listed twice where it makes forests."""

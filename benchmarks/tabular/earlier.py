@@ -1,7 +1,9 @@
 """Writes configs/earlier.json, the studies that come with KGTuner, from the tables.
 
-python -m benchmarks.tabular.earlier           # after collect.py has found more
-python -m benchmarks.tabular.earlier --check   # is the file up to date? exit code 1 if not
+    python -m benchmarks.tabular.earlier           # after collect.py has found more
+    python -m benchmarks.tabular.earlier --check   # is the file up to date? exit code 1 if not
+
+Both take seconds.
 """
 
 from __future__ import annotations

@@ -12,6 +12,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import json
+import math
 import time
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from typing import Any
 import optuna
 
 from benchmarks import record
-from benchmarks.tabular.algorithms import ALGORITHMS, KNOWING, TREES, options_of
+from benchmarks.tabular.algorithms import ALGORITHMS, TREES
 from benchmarks.tabular.compare import against, interval, regrets
 from benchmarks.tabular.earlier import studies
 from benchmarks.tabular.replay import replay
@@ -38,35 +39,30 @@ LEAST_ROWS = 20
 """Configurations below which a table says nothing about a search."""
 
 
-def simulated(table: Table, graph: str, name: str, budget: float, seeds: range) -> list[dict[str, Any]]:
-    """One algorithm on one table: what each seed found, and how long proposing took in seconds."""
-    subgraph = SUBGRAPH[graph]
+def simulated(table: Table, graph: str, name: str, budget: float, seeds: range) -> dict[str, Any]:
+    """One algorithm on one table: what each seed found, how much it asked for, and the seconds of all."""
+    subgraph, algorithm = SUBGRAPH[graph], ALGORITHMS[name]
     numbers = table.numbers((subgraph,))
-    first = good_elsewhere(table, graph, numbers)
-    runs = []
-    for seed in seeds:
-        began = time.perf_counter()
-        trace = replay(
+    first = good_elsewhere(table, graph, numbers) if algorithm.knowing else []
+    began = time.perf_counter()
+    traces = [
+        replay(
             table,
-            ALGORITHMS[name],
+            algorithm.search,
             budget,
             seed,
             fidelities=(subgraph,),
-            options=options_of(name),
+            options=algorithm.options,
             numbers=numbers,
             first=first,
         )
-        took = time.perf_counter() - began
-        runs.append(
-            {
-                "seed": seed,
-                "trainings": trace.trainings,
-                "cost": [round(c, 5) for c in trace.cost],
-                "quality": [round(q, 6) for q in trace.quality],
-                "seconds": round(took, 3),
-            }
-        )
-    return runs
+        for seed in seeds
+    ]
+    return {
+        "quality": [round(trace.quality[-1], 6) if trace.quality else None for trace in traces],
+        "trainings": [trace.trainings for trace in traces],
+        "seconds": round(time.perf_counter() - began, 1),
+    }
 
 
 def good_elsewhere(table: Table, graph: str, numbers: list[int]) -> list[int]:
@@ -84,14 +80,14 @@ def digest(path: Path) -> str:
     return hashlib.sha256(path.read_bytes()).hexdigest()[:12]
 
 
-def figures(table: Table, graph: str, runs: dict[str, dict[str, list[dict[str, Any]]]]) -> dict[str, Any]:
+def figures(table: Table, graph: str, runs: dict[str, dict[str, dict[str, Any]]]) -> dict[str, Any]:
     """Mean regret with its interval for each budget, and the paired tests of our own against all others."""
     numbers = table.numbers((SUBGRAPH[graph],))
     best = max(t.value for n in numbers if not (t := table.trainings[FULL][n]).failed)
     shown: dict[str, Any] = {"configurations": len(numbers), "best": best, "budgets": {}}
     for budget, by_name in runs.items():
         regret = {
-            name: regrets(best, [run["quality"][-1] if run["quality"] else float("nan") for run in own])
+            name: regrets(best, [math.nan if quality is None else quality for quality in own["quality"]])
             for name, own in by_name.items()
         }
         shown["budgets"][budget] = {
@@ -152,19 +148,18 @@ def main() -> None:
         runs = kept[name]["runs"]
         first = good_elsewhere(table, graph, table.numbers((SUBGRAPH[graph],)))
         if kept[name].get("first") != first:  # the other tables have grown
-            runs = {b: {a: r for a, r in own.items() if a not in KNOWING} for b, own in runs.items()}
+            knowing = {name for name, algorithm in ALGORITHMS.items() if algorithm.knowing}
+            runs = {b: {a: r for a, r in own.items() if a not in knowing} for b, own in runs.items()}
         kept[name] |= {"first": first, "runs": runs}
         for budget in options.budgets:
             own = runs.setdefault(f"{budget:g}", {})
             for algorithm in options.only:
                 if algorithm.startswith("racing") and budget > LONGEST_RACE:
                     continue
-                if len(own.get(algorithm, ())) < options.seeds:
+                if algorithm not in own or len(own[algorithm]["quality"]) < options.seeds:
                     own[algorithm] = simulated(table, graph, algorithm, budget, range(options.seeds))
-                    seconds = sum(run["seconds"] for run in own[algorithm])
-                    print(
-                        f"{name} {budget:g} {algorithm}: {options.seeds} seeds in {seconds:.1f} s", flush=True
-                    )
+                    seconds = own[algorithm]["seconds"]
+                    print(f"{name} {budget:g} {algorithm}: {options.seeds} seeds in {seconds} s", flush=True)
             kept[name] |= figures(table, graph, runs)
             record.write(NAME, {"tables": kept, "trees": TREES, "seeds": options.seeds})
         print(table_of(kept[name]))

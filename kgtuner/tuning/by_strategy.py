@@ -23,7 +23,7 @@ from kgtuner.tuning.fidelity import GRAPH
 from kgtuner.tuning.memory_plan import size_of
 from kgtuner.tuning.raising import GraphSize, Measured, free_memory, raised
 from kgtuner.tuning.run_folder import FIRST, FORMAT
-from kgtuner.tuning.running import StagePlan, TuningRun
+from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, START_SECONDS
 from kgtuner.tuning.stage_one import scaled_down
 from kgtuner.tuning.trials import (
@@ -36,6 +36,7 @@ from kgtuner.tuning.trials import (
     trainings_end,
 )
 from kgtuner.tuning.two_stage import measure_full_training, space_of
+from kgtuner.tuning.under_way import StagePlan
 from kgtuner.types import INTERRUPTED, FloatArray
 
 REQUEST = "request"

@@ -25,9 +25,11 @@ from kgtuner.tuning.algorithms import ALGORITHMS
 from kgtuner.tuning.events import Observer, RunEnded, RunStarted
 from kgtuner.tuning.fidelity import comparable
 from kgtuner.tuning.final_ranking import ALWAYS_SECONDS, MODELS, Ranking, sample_size
+from kgtuner.tuning.found import found_config
+from kgtuner.tuning.kept_models import DEFAULT
 from kgtuner.tuning.result import TuneResult, best_trial, stage_summaries, trial_table
 from kgtuner.tuning.run_folder import FORMAT, RunFolder
-from kgtuner.tuning.running import DEFAULT, TuningRun, found_config
+from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.types import Clock
 

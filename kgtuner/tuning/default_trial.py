@@ -25,7 +25,7 @@ def launch_default(run: TuningRun, plan: StagePlan, study: Study, model: str, se
         for before in tried:  # it was cut off, and goes on from where it was
             trial.set_user_attr(ORIGIN, before.user_attrs.get(ORIGIN, trial.number))
         checkpoint = run.checkpoint_path(trial)
-    config = fitted(run.default_of(model), plan.size, *usable(run.free_memory(), run.host_memory()))
+    config = fitted(run.default_of(model), plan.size, *usable(run.memory.free(), run.memory.on_host()))
     run.launch(plan, study, trial, limited(run, config, FULL_STEPS, seconds), checkpoint)
     return True
 

@@ -15,6 +15,7 @@ from kgtuner.execution.storage import RESULT, storage_errors, value_of
 from kgtuner.search.proposals import Observations, ranked
 from kgtuner.search.surrogates import SURROGATES
 from kgtuner.space.space import Space
+from kgtuner.tuning.found import TRIAL_LIMITS, found_config
 from kgtuner.tuning.measuring import measured_in
 from kgtuner.tuning.moves import moves
 from kgtuner.tuning.raising import (
@@ -27,7 +28,7 @@ from kgtuner.tuning.raising import (
     seconds_per_query,
 )
 from kgtuner.tuning.result import best_trial
-from kgtuner.tuning.running import TRIAL_LIMITS, TuningRun, found_config
+from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.trials import UNSAID, asked, begun, observed, within
 from kgtuner.types import Assignment
 
@@ -126,7 +127,7 @@ class FullSearch:
             measured_in(self.small, self.whole, _closest(self.found, assignment)),
             self.whole,
             seconds=seconds,
-            memory=self.run.memory_share(),
+            memory=self.run.memory.share(),
             dimensions=DIMENSIONS if self.raise_dimension else (),
             batch_sizes=BATCH_SIZES if self.raise_batch else (),
         )
@@ -152,7 +153,7 @@ class FullSearch:
             measured_in(self.whole, self.whole, best),
             self.whole,
             seconds=last,
-            memory=self.run.memory_share(),
+            memory=self.run.memory.share(),
             dimensions=larger,
             batch_sizes=(),
         )
@@ -186,7 +187,7 @@ class FullSearch:
                 assignment is None
                 or cost * slot > rest
                 or _look(moved) in tried
-                or estimated_bytes(moved, self.whole) > MEMORY_SHARE * self.run.memory_share()
+                or estimated_bytes(moved, self.whole) > MEMORY_SHARE * self.run.memory.share()
             ):
                 continue
             trial, _ = self._beside(assignment, moved, {MOVE: number})

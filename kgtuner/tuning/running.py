@@ -6,15 +6,14 @@ import datetime
 import math
 import shutil
 import time
-from collections import Counter
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any
 
 from optuna.study import Study
 from optuna.trial import FrozenTrial, Trial
 
-from kgtuner.config import TrainingConfig, TrialConfig
+from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_config
 from kgtuner.errors import Hung, KGTunerError, OutOfMemory, RunError, TrialFailed, WorkerDied
 from kgtuner.evaluation.metrics import objective
@@ -33,16 +32,15 @@ from kgtuner.tuning.events import (
     TrialProgress,
     TrialStarted,
 )
-from kgtuner.tuning.kept_models import AGAIN, DEFAULT, ORIGIN, KeptModels
-from kgtuner.tuning.memory_plan import memory_plan
-from kgtuner.tuning.raising import estimated_bytes, form_of, free_memory, is_gpu, require_memory
+from kgtuner.tuning.found import found_config
+from kgtuner.tuning.kept_models import KeptModels
+from kgtuner.tuning.memory_left import MemoryLeft
+from kgtuner.tuning.raising import form_of, require_memory
 from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.tuning.under_way import TRIES, StagePlan, UnderWay
 from kgtuner.tuning.watching import Watchers, as_observers
 from kgtuner.types import TRAINED, Clock
-
-__all__ = ["AGAIN", "DEFAULT", "ORIGIN", "StagePlan", "TuningRun", "found_config"]
 
 STATE_SECONDS = 2.0
 """Seconds between notes of the budget used, so that a kill loses no more than that."""
@@ -52,19 +50,6 @@ BATCH_SIZE = "training.batch_size"
 
 AT_ONCE = "at_once"
 """Attribute of a trial that ran out of memory: for how many queries at a time its gradient is computed since."""
-
-TRIAL_LIMITS = (
-    "max_steps",
-    "max_epochs",
-    "max_seconds",
-    "validate_every",
-    "validate_every_seconds",
-    "max_valid_triples",
-    "patience",
-    "queries_at_once",
-    "tables_on",
-)
-"""Training settings that a trial has from the budget or from free memory; they say nothing about what was found."""
 
 
 class TuningRun:
@@ -259,7 +244,7 @@ class TuningRun:
             self._tell_batch(under_way)
         try:
             before = under_way.config
-            under_way.config = require_memory(before, plan.size, self.free_memory(), self.host_memory())
+            under_way.config = require_memory(before, plan.size, self.memory.free(), self.memory.on_host())
         except TrialFailed as error:
             self._failed(under_way, error)
         else:
@@ -385,60 +370,10 @@ class TuningRun:
         files = {u.checkpoint for u in self.under_way if u.checkpoint is not None}
         return files | {self.model_path(u.number) for u in self.under_way}
 
-    def free_memory(self) -> float:
-        """Bytes that another training may take: what is free, without what those that start have yet to take.
-
-        Of several devices the one with least among those that have a slot free.
-        """
-        if not self.executor.here:
-            return math.inf
-        devices = self._devices()
-        free = [device for device, slots in devices.items() if len(self._running_on(device)) < slots]
-        return min(
-            free_memory(
-                device,
-                yet_to_take=_planned((u for u in self._running_on(device) if not u.validated), device),
-                planned=_planned(self._running_on(device), device),
-            )
-            for device in free or devices
-        )
-
-    def host_memory(self) -> float | None:
-        """Bytes beside its GPU that another training may take for tables; None where none computes on a GPU."""
-        if not self.executor.here or not all(is_gpu(device) for device in self._devices()):
-            return None
-        on_host = [u for u in self.under_way if u.config.training.tables_on == "host"]
-        return free_memory(
-            "cpu",
-            yet_to_take=_planned_on_host(u for u in on_host if not u.validated),
-            planned=_planned_on_host(on_host),
-        )
-
-    def host_share(self) -> float | None:
-        """As `memory_share`, beside a GPU."""
-        free = self.host_memory()
-        return None if free is None else free / self.executor.slots
-
-    def memory_share(self) -> float:
-        """Bytes that one training may be planned to take when all slots are in use, by those that run now too."""
-        if not self.executor.here:
-            return free_memory(self.settings.device)
-        return min(
-            free_memory(
-                device, yet_to_take=-_planned((u for u in self._running_on(device) if u.validated), device)
-            )
-            / slots
-            for device, slots in self._devices().items()
-        )
-
-    def _devices(self) -> Counter[str]:
-        """What trainings run on, and how many slots each has."""
-        devices = getattr(self.executor, "devices", ()) or (self.settings.device,)
-        return Counter(devices[number % len(devices)] for number in range(self.executor.slots))
-
-    def _running_on(self, device: str) -> list[UnderWay]:
-        only = len(self._devices()) == 1
-        return [u for u in self.under_way if only or getattr(u.job.task, "device", None) == device]
+    @property
+    def memory(self) -> MemoryLeft:
+        """What other trainings may take, beside those under way."""
+        return MemoryLeft(self.executor, self.settings.device, self.under_way)
 
     def _last_moment(self, plan: StagePlan) -> float | None:
         """Seconds of the budget used when trainings of a stage are stopped by force; None without a clock."""
@@ -508,20 +443,3 @@ class TuningRun:
         if model.exists():
             with replacing(self.folder.best_model) as partial:
                 shutil.copyfile(model, partial)
-
-
-def _planned(trials: Iterable[UnderWay], device: str) -> float:
-    """Bytes that trainings take of a device as far as they are estimated."""
-    return sum(estimated_bytes(u.config, u.plan.size, gpu=is_gpu(device)) for u in trials)
-
-
-def _planned_on_host(trials: Iterable[UnderWay]) -> float:
-    """Bytes of tables on the host, and of what lies beside them, of trainings that compute on a GPU."""
-    return sum(memory_plan(u.config, u.plan.size).total for u in trials)
-
-
-def found_config(trial: FrozenTrial) -> TrialConfig:
-    """The configuration of a finished trial for a training of its own: without the limits of the trial."""
-    defaults = TrainingConfig()
-    config = TrialConfig.from_mapping(trial.user_attrs[RESULT]["config"])
-    return config.limited(**{name: getattr(defaults, name) for name in TRIAL_LIMITS})

@@ -104,7 +104,7 @@ def _that_fits(run: TuningRun, space: Space, size: GraphSize) -> Space:
     before would not be found in the store.
     """
     if not (run.folder.path / CLIPPED).exists():
-        sizes, notes = sizes_that_fit(space, size, *usable(run.memory_share(), run.host_share()))
+        sizes, notes = sizes_that_fit(space, size, *usable(run.memory.share(), run.memory.share_on_host()))
         run.folder.write(CLIPPED, {"format": FORMAT, "sizes": sizes, "notes": notes})
     kept = run.folder.read(CLIPPED)
     try:

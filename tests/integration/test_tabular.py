@@ -170,8 +170,8 @@ def test_figures_rank_a_search_that_learns_above_one_that_is_unlucky(table: Tabl
     best = max(t.value for t in table.trainings[FULL].values() if not t.failed)
     runs = {
         "3": {
-            "racing": [{"quality": [best], "seconds": 0.1}] * 8,
-            "random": [{"quality": [best - 0.1 * (i + 1)], "seconds": 0.1} for i in range(8)],
+            "racing": {"quality": [best] * 8, "seconds": 0.1},
+            "random": {"quality": [best - 0.1 * (i + 1) for i in range(7)] + [None], "seconds": 0.1},
         }
     }
     shown = simulate.figures(table, "umls", runs)

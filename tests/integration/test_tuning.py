@@ -21,8 +21,9 @@ import kgtuner as kt
 from kgtuner.config import TrainingConfig
 from kgtuner.errors import ConfigError, RunError
 from kgtuner.tuning.events import Event, Note, RunStarted, TrialEnded, TrialProgress, TrialStarted
+from kgtuner.tuning.found import TRIAL_LIMITS
 from kgtuner.tuning.result import TuneResult
-from kgtuner.tuning.running import TRIAL_LIMITS, TuningRun
+from kgtuner.tuning.running import TuningRun
 
 STEPS = 60
 STEPS_APART = (1, -1, 2, -2, 3, -3, 5, -5, 7, -7)

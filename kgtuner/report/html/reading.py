@@ -20,10 +20,11 @@ from kgtuner.report.html.examples import RelationExamples, relation_examples
 from kgtuner.report.html.published import Published, published_for
 from kgtuner.tuning.evidence import curves_of, pairs_of, relations_of, spent_of, stored_trials
 from kgtuner.tuning.fidelity import comparable
+from kgtuner.tuning.found import found_config
+from kgtuner.tuning.kept_models import AGAIN, DEFAULT
 from kgtuner.tuning.loading import load_predictor
 from kgtuner.tuning.result import STAGES, best_trial, stage_summaries, trial_table
 from kgtuner.tuning.run_folder import RunFolder
-from kgtuner.tuning.running import AGAIN, DEFAULT, found_config
 from kgtuner.tuning.settings import TuneSettings
 
 if TYPE_CHECKING:

@@ -23,7 +23,7 @@ from kgtuner.search.strategies import FULL, STRATEGIES, Answer, Request
 from kgtuner.space import load_space
 from kgtuner.space.space import Space
 from kgtuner.tuning import by_strategy as by_strategy_module
-from kgtuner.tuning import running
+from kgtuner.tuning import memory_left
 from kgtuner.tuning.algorithms import ALGORITHMS, default_space
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.by_strategy import GRAPH, REQUEST, Answering, by_strategy
@@ -237,7 +237,7 @@ def test_a_resumed_strategy_searches_the_same_space_whatever_memory_there_is(
 ) -> None:
     spaces = []
     for free in (1e9, 2.2e7, 4e7):  # bytes
-        monkeypatch.setattr(running, "free_memory", lambda device, free=free, **given: free)
+        monkeypatch.setattr(memory_left, "free_memory", lambda device, free=free, **given: free)
         for folder in ("first", f"{free:g}"):
             run = started(worker, tmp_path / folder, Clock(), "racing")
             spaces.append(space_of(run, graph))

@@ -26,16 +26,16 @@ from kgtuner.execution.tasks import Failed, Resources, Task, TrainTask
 from kgtuner.search.asking import ask
 from kgtuner.search.samplers import SAMPLERS
 from kgtuner.space.loading import load_space
-from kgtuner.tuning import available, running
+from kgtuner.tuning import available, memory_left
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.events import Event, Note, TrialEnded
 from kgtuner.tuning.raising import GraphSize, estimated_bytes
 from kgtuner.tuning.result import stage_summaries, trial_table
 from kgtuner.tuning.run_folder import RunFolder
-from kgtuner.tuning.running import StagePlan, TuningRun
+from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.tuning.trials import observed
-from kgtuner.tuning.under_way import UnderWay
+from kgtuner.tuning.under_way import StagePlan, UnderWay
 
 SETTINGS = TuneSettings(models=("complex",), budget=Budget(trials=4))
 STATE = {
@@ -210,7 +210,7 @@ def test_a_trial_that_does_not_fit_as_a_whole_is_trained_in_parts_and_says_so(
     large = default_config("rescal").updated({"model.dimension": 200, "training.batch_size": 512})
     for share, expected in ((2.0, None), (0.5, 128)):  # of what it needs as a whole; a tenth stays free
         free = share * estimated_bytes(large, SIZE)
-        monkeypatch.setattr(TuningRun, "free_memory", lambda self, free=free: free)
+        monkeypatch.setattr(memory_left.MemoryLeft, "free", lambda self, free=free: free)
         assert run.train(plan, study, study.ask(), large) is None
         assert tasks[-1].config["training"]["queries_at_once"] == expected
     assert isinstance(run.observer, Watching)
@@ -226,7 +226,7 @@ def test_a_gpu_that_is_too_small_for_the_tables_fetches_them_and_says_so(
     """Nothing here needs a GPU: the worker is a fake, and its memory is given."""
     large = GraphSize(2_000_000, 10, 1_000_000)
     free = {"cuda": 5e8, "cpu": 20e9}
-    monkeypatch.setattr(running, "free_memory", lambda device, **given: free[device])
+    monkeypatch.setattr(memory_left, "free_memory", lambda device, **given: free[device])
     run.settings = replace(SETTINGS, device="cuda")
     tasks = handed_out(run, monkeypatch, lambda: Failed("Diverged", "NaN"))
     study = study_of(run)
@@ -244,9 +244,9 @@ def test_a_gpu_that_is_too_small_for_the_tables_fetches_them_and_says_so(
         "Trial 0 is trained with its tables on the host, of which the GPU fetches the rows of each batch, to fit into "
         "memory."
     )
-    assert run.host_share() == 1e9 / run.executor.slots
+    assert run.memory.share_on_host() == 1e9 / run.executor.slots
     run.settings = replace(SETTINGS, device="cpu")
-    assert run.host_memory() is None
+    assert run.memory.on_host() is None
 
 
 SIZE = GraphSize(6, 1, 6)
@@ -273,32 +273,32 @@ def test_what_runs_is_counted_once(run: TuningRun, monkeypatch: pytest.MonkeyPat
     monkeypatch.delenv("KGTUNER_MEMORY", raising=False)
     run.settings = replace(SETTINGS, device="cpu")
     run.executor.slots = 4
-    assert run.memory_share() == 1e9 / 4
+    assert run.memory.share() == 1e9 / 4
     run.under_way = [under_way(run, "cpu", validated=validated) for validated in (True, True, False)]
     assert (
-        run.memory_share() == (1e9 + 2 * TAKES) / 4
+        run.memory.share() == (1e9 + 2 * TAKES) / 4
     )  # of the billion that is free the third has yet to take its own
-    assert run.free_memory() == 1e9 - TAKES
+    assert run.memory.free() == 1e9 - TAKES
     monkeypatch.setenv("KGTUNER_MEMORY", "500M")
-    assert run.memory_share() == 5e8 / 4
-    assert run.free_memory() == 5e8 - 3 * TAKES
+    assert run.memory.share() == 5e8 / 4
+    assert run.memory.free() == 5e8 - 3 * TAKES
 
 
 def test_each_device_is_looked_at(run: TuningRun, monkeypatch: pytest.MonkeyPatch) -> None:
     free = {"cuda:0": 8e9, "cuda:1": 4e9}
     monkeypatch.setattr(
-        running, "free_memory", lambda device, yet_to_take=0.0, planned=0.0: free[device] - yet_to_take
+        memory_left, "free_memory", lambda device, yet_to_take=0.0, planned=0.0: free[device] - yet_to_take
     )
     run.executor = Local(workers=3, devices=("cuda:0", "cuda:1"))  # two slots on the first
-    assert run.memory_share() == 4e9
+    assert run.memory.share() == 4e9
     free["cuda:0"] = 7e9
-    assert run.memory_share() == 3.5e9
-    assert run.free_memory() == 4e9
+    assert run.memory.share() == 3.5e9
+    assert run.memory.free() == 4e9
     run.under_way = [under_way(run, "cuda:1", validated=False)]
-    assert run.memory_share() == 3.5e9
-    assert run.free_memory() == 7e9  # the second is in use
+    assert run.memory.share() == 3.5e9
+    assert run.memory.free() == 7e9  # the second is in use
     run.under_way.append(under_way(run, "cuda:0", validated=False))
-    assert run.free_memory() == 7e9 - TAKES
+    assert run.memory.free() == 7e9 - TAKES
 
 
 def test_a_trial_that_was_cut_off_is_no_failure(run: TuningRun) -> None:

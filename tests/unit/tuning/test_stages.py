@@ -20,15 +20,17 @@ from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.proposals import Observations, random_row
 from kgtuner.search.samplers import SAMPLERS, model_based
 from kgtuner.space.space import Space
-from kgtuner.tuning import carry_out, running
+from kgtuner.tuning import carry_out, memory_left
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.events import Silent
+from kgtuner.tuning.found import found_config
 from kgtuner.tuning.full_search import MOVE, WIDENED
 from kgtuner.tuning.going_on import RUNG
+from kgtuner.tuning.kept_models import AGAIN, DEFAULT
 from kgtuner.tuning.raising import DIMENSIONS
 from kgtuner.tuning.result import TuneResult
 from kgtuner.tuning.run_folder import RunFolder
-from kgtuner.tuning.running import AGAIN, DEFAULT, TuningRun, found_config
+from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.tuning.two_stage import space_of, two_stage
 from kgtuner.types import FloatArray
@@ -591,7 +593,7 @@ def test_a_training_that_does_not_end_is_stopped_soon_after_the_stage_should_be_
 def test_a_training_that_would_not_fit_fails_with_its_reason_and_is_not_started(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "free_memory", lambda device, **given: 2e8)  # bytes
+    monkeypatch.setattr(memory_left, "free_memory", lambda device, **given: 2e8)  # bytes
     run, fake = started(worker, tmp_path, graph, FakeClock(), two_stages=False, space="full", trials=12)
     two_stage(run, graph)
     refused = [t for t in full(run) if t.value is None]
@@ -603,7 +605,7 @@ def test_a_training_that_would_not_fit_fails_with_its_reason_and_is_not_started(
 def test_a_search_on_one_stage_says_which_sizes_memory_leaves_out(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(running, "free_memory", lambda device, **given: 2.2e7)  # bytes
+    monkeypatch.setattr(memory_left, "free_memory", lambda device, **given: 2.2e7)  # bytes
     run, _ = started(worker, tmp_path, graph, FakeClock(), two_stages=False)
     space = space_of(run, graph, one_stage=True)
     assert not space.by_name["model.dimension"].domain.contains(2000)

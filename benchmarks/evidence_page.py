@@ -1,0 +1,226 @@
+"""Writes the tables of docs/evidence.md from benchmarks/results.
+
+    python benchmarks/evidence_page.py           # after the scripts it names have left new results
+    python benchmarks/evidence_page.py --check   # is the page up to date? exit code 1 if not
+
+As `performance.py` does it: what stands between markers is replaced, the words around them are written by hand.
+"""
+
+from __future__ import annotations
+
+import json
+import statistics
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import record
+from page.pages import DOCS, filled, write
+from page.sections import markdown
+
+GRAPHS = {"codex-s-complex": "CoDEx-S", "umls-complex": "UMLS"}
+SURROGATES = {
+    "random_forest": ("random forest", ".003 / .002 / .001"),
+    "gaussian_process": ("Gaussian process", ".069 / .029 / .019"),
+    "mlp": ("multi-layer perceptrons", "2.121 / 2.052 / .584"),
+}
+"""What they are called and, in table 5 of the paper, their error after 10, 20 and 30 observations."""
+LEFT_OUT = ("3", "10", "30")
+"""Budgets at which a search is shown with a part left out."""
+TOSS = {
+    "toss": "as it is",
+    "toss, nothing transferred": "nothing transferred",
+    "toss, 3 transferred": "3 transferred",
+    "toss, 30 transferred": "30 transferred",
+    "toss, random proposals": "random proposals",
+    "toss, rf_ei": "EI instead of BORE",
+    "rf_bore": "no subgraph stage",
+    "toss, reduced space": "reduced space",
+    "rf_bore, reduced space": "reduced space, no subgraph stage",
+    "random, reduced space": "reduced space, random search",
+}
+RACING = {
+    "racing": "as it is",
+    "racing, full graph only": "on the full graph only",
+    "racing from nothing": "without what was good elsewhere",
+    "racing from nothing, full graph only": "that, on the full graph only",
+    "racing from nothing, random proposals": "that, with random proposals",
+    "racing from nothing, rf_ei": "that, with EI instead of BORE",
+    "racing from nothing, gp": "that, with a Gaussian process",
+}
+ARMS = {
+    "two_stage": "KGTuner, two stages",
+    "racing": "racing",
+    "racing_from_nothing": "racing, from nothing",
+    "racing_without_default": "racing, without the default configuration",
+    "toss": "TOSS",
+    "grash": "GraSH",
+    "tpe": "TPE, full graph only",
+    "random_full_space": "random search, full graph only",
+}
+
+Figures = dict[str, Any]
+
+
+def short(value: float) -> str:
+    """Three decimals, without the zero before them."""
+    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
+
+
+def range_of(figure: Figures, value: str) -> str:
+    return f"{short(figure[value])} ({short(figure['low'])} to {short(figure['high'])})"
+
+
+def surrogates(evidence: Figures) -> str:
+    def error(table: str, surrogate: str, observations: int) -> str:
+        for found in evidence[table]["surrogates"]:
+            if (found["surrogate"], found["observations"]) == (surrogate, observations):
+                return range_of(found, "squared")
+        return "not measured"
+
+    body = [
+        [
+            called,
+            *(error("umls-complex", name, n) for n in (10, 20, 30)),
+            error("codex-s-complex", name, 30),
+            paper,
+        ]
+        for name, (called, paper) in SURROGATES.items()
+    ]
+    head = ["", "UMLS: after 10", "after 20", "after 30", "CoDEx-S: after 30", "the paper, 10 / 20 / 30"]
+    return markdown(head, body)
+
+
+def subgraphs(evidence: Figures) -> str:
+    body = [
+        [
+            GRAPHS[table],
+            found["group"],
+            str(found["configurations"]),
+            f"{found['spearman']:.2f} ({found['low']:.2f} to {found['high']:.2f})",
+            f"{found['top']:.0%}",
+            f"{found['cost']:.0%}",
+        ]
+        for table in sorted(GRAPHS, key=lambda name: GRAPHS[name] != "UMLS")
+        for found in sorted(evidence[table]["subgraphs"], key=lambda one: -one["configurations"])
+    ]
+    head = ["graph", "subgraph", "configurations", "Spearman (95%)", "of the best fifth kept", "cost"]
+    return markdown(head, body)
+
+
+def searches(table: Figures) -> str:
+    """Mean regret of whole searches, the best at the largest common budget first."""
+    budgets = table["budgets"]
+    names = {name for by in budgets.values() for name in by["regret"] if "," not in name}
+    common = [b for b, by in budgets.items() if names <= set(by["regret"])][-1]
+    ordered = sorted(names, key=lambda name: budgets[common]["regret"][name]["mean"])
+    body = [
+        [
+            name,
+            *(
+                range_of(by["regret"][name], "mean") if name in by["regret"] else ""
+                for by in budgets.values()
+            ),
+        ]
+        for name in ordered
+    ]
+    return markdown(["algorithm", *budgets], body)
+
+
+def tests(tables: Figures) -> str:
+    """p-values of racing against each other search, after Holm's correction."""
+    budgets = list(next(iter(tables.values()))["budgets"])
+    compared = [
+        budget for budget in budgets if "racing" in tables["umls-complex"]["budgets"][budget]["regret"]
+    ]
+    body = []
+    for table, graph in GRAPHS.items():
+        by = tables[table]["budgets"]
+        names = [name for name in by[compared[0]]["racing_against"] if "," not in name]
+        for name in sorted(names, key=lambda name: by[compared[0]]["regret"][name]["mean"]):
+            cells = [by[budget]["racing_against"].get(name) for budget in compared]
+            body.append([graph, name, *("" if cell is None else verdict(cell) for cell in cells)])
+    return markdown(["graph", "racing against", *compared], body)
+
+
+def verdict(test: Figures) -> str:
+    shown = "< .001" if test["p_holm"] < 0.001 else short(test["p_holm"])
+    return f"{'better' if test['better'] else 'worse'}, {shown}"
+
+
+def left_out(tables: Figures, called: dict[str, str], what: str) -> str:
+    body = [
+        [
+            words,
+            *(
+                mean(tables[table]["budgets"].get(budget, {}), name)
+                for table in GRAPHS
+                for budget in LEFT_OUT
+            ),
+        ]
+        for name, words in called.items()
+    ]
+    head = [
+        f"{graph}: {LEFT_OUT[0]}" if i == 0 else LEFT_OUT[i] for graph in GRAPHS.values() for i in range(3)
+    ]
+    return markdown([what, *head], body)
+
+
+def mean(budget: Figures, name: str) -> str:
+    found = budget.get("regret", {}).get(name)
+    return "" if found is None else short(found["mean"])
+
+
+def real(runs: Iterable[Figures]) -> str:
+    """Searches by the clock: each seed's test MRR, and their mean."""
+    by_arm: dict[str, dict[int, Figures]] = {}
+    for run in runs:
+        by_arm.setdefault(run["arm"], {})[run["seed"]] = run
+    means = {
+        arm: statistics.mean(run["test"]["mrr"] for run in by_seed.values())
+        for arm, by_seed in by_arm.items()
+    }
+    seeds = sorted({seed for by_seed in by_arm.values() for seed in by_seed})
+    body = []
+    for arm in sorted(by_arm, key=lambda arm: (-len(by_arm[arm]), -means[arm])):
+        by_seed = by_arm[arm]
+        stages = [{stage["stage"]: stage["trials"] for stage in run["stages"]} for run in by_seed.values()]
+        trials = " / ".join(
+            f"{statistics.mean(stage.get(name, 0) for stage in stages):.0f}" for name in ("subgraph", "full")
+        )
+        found = {seed: run["test"]["mrr"] for seed, run in by_seed.items()}
+        spread = f" ({short(statistics.stdev(found.values()))})" if len(found) > 1 else ""
+        shown = [short(found[seed]) if seed in found else "" for seed in seeds]
+        body.append([ARMS[arm], short(means[arm]) + spread, *shown, trials])
+    head = [
+        "search",
+        "mean test MRR (deviation)",
+        *(f"seed {seed}" for seed in seeds),
+        "trials on subgraphs / in full",
+    ]
+    return markdown(head, body)
+
+
+def result(name: str) -> Figures:
+    found: Figures = json.loads((record.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
+    return found
+
+
+def files() -> dict[Path, str | None]:
+    """The page; the results it shows are committed."""
+    page = DOCS / "evidence.md"
+    evidence, simulated = result("search_evidence")["tables"], result("search_simulated")["tables"]
+    parts = {
+        "surrogates": surrogates(evidence),
+        "subgraphs": subgraphs(evidence),
+        **{f"search {graph}": searches(simulated[table]) for table, graph in GRAPHS.items()},
+        "tests": tests(simulated),
+        "toss": left_out(simulated, TOSS, "TOSS"),
+        "racing": left_out(simulated, RACING, "racing"),
+        "real": real(result("tuning_codex-s_complex_20m")["runs"]),
+    }
+    return {page: filled(page.read_text(encoding="utf-8"), parts)}
+
+
+if __name__ == "__main__":
+    write(__doc__, files)
