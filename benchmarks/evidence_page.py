@@ -44,8 +44,9 @@ RACING = {
     "racing, full graph only": "on the full graph only",
     "racing from nothing": "without what was good elsewhere",
     "racing from nothing, full graph only": "that, on the full graph only",
+    "racing from nothing, no third for whole trainings": "that, with no third for whole trainings",
     "racing from nothing, random proposals": "that, with random proposals",
-    "racing from nothing, rf_ei": "that, with EI instead of BORE",
+    "racing from nothing, rf_bore": "that, with BORE instead of EI",
     "racing from nothing, gp": "that, with a Gaussian process",
 }
 ARMS = {

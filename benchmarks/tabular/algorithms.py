@@ -82,10 +82,11 @@ ALGORITHMS: dict[str, Algorithm] = {
     "racing, full graph only": RACING.but(use_subgraph=False),
     "racing from nothing": FROM_NOTHING,
     "racing from nothing, full graph only": FROM_NOTHING.but(use_subgraph=False),
+    "racing from nothing, no third for whole trainings": FROM_NOTHING.but(whole=0.0),
     "racing from nothing, random proposals": dataclasses.replace(
         FROM_NOTHING.but(sampler="random"), forest=False
     ),
-    "racing from nothing, rf_ei": FROM_NOTHING.but(sampler="rf_ei"),
+    "racing from nothing, rf_bore": FROM_NOTHING.but(sampler="rf_bore"),
     "racing from nothing, gp": dataclasses.replace(FROM_NOTHING.but(sampler="gp"), forest=False),
     "toss": TOSS,
     "toss, 3 transferred": TOSS.but(transferred=3),
