@@ -44,8 +44,9 @@ def readers(place: Path) -> dict[str, tuple[Callable[[bytes], None], list[bytes]
         import kgtuner as kt
         from kgtuner.config import TrialConfig
         from kgtuner.defaults import default_config
-        from kgtuner.experiment import check, prepare
+        from kgtuner.experiment import prepare
         from kgtuner.graph.ogb.tensor_files import read_tensor_file
+        from kgtuner.parts import check
         from kgtuner.space.loading import load_space
         from kgtuner.training.checkpoint import load_checkpoint, save_checkpoint
         from kgtuner.tuning.run_folder import RunFolder

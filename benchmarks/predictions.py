@@ -36,8 +36,8 @@ import record
 import torch
 
 import kgtuner as kt
-from kgtuner.experiment import build_model
 from kgtuner.graph.catalog import dataset_card, find_dataset
+from kgtuner.parts import build_model
 from kgtuner.prediction import ClassificationMetrics, LinkPredictor
 from kgtuner.prediction.calibration import balanced, examples_of
 from kgtuner.prediction.curves import sigmoid

@@ -205,7 +205,7 @@ def _conclude(
     import torch
 
     from kgtuner.evaluation.evaluator import evaluate_split
-    from kgtuner.experiment import build_model
+    from kgtuner.parts import build_model
     from kgtuner.training.parameters import save_parameters
 
     best = best_trial(store.trials("full"))

@@ -205,7 +205,7 @@ def rank(graph: str, place: Path) -> dict[str, Any]:
 
     import kgtuner as kt
     from kgtuner.evaluation.evaluator import metrics_of_rows, validation_rows
-    from kgtuner.experiment import build_model
+    from kgtuner.parts import build_model
     from kgtuner.training.allocation import keeping_freed_memory
 
     torch.set_num_threads(1)

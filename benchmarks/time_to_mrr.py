@@ -31,8 +31,8 @@ import torch
 
 import kgtuner as kt
 from kgtuner.errors import KGTunerError
-from kgtuner.experiment import check
 from kgtuner.experiment import run as train
+from kgtuner.parts import check
 from kgtuner.training.trainer import CurvePoint
 
 ROOT = Path(__file__).parents[1]

@@ -1,7 +1,7 @@
 """The settings of one training as a value: loaded strictly, saved as YAML, flattened for the search.
 
 A configuration has six sections. Five name a part and its options (`model`, `loss`, `regularizer`,
-`negatives`, `optimizer`); which names and options exist is checked by `kgtuner.experiment`, where
+`negatives`, `optimizer`); which names and options exist is checked by `kgtuner.parts`, where
 those parts meet. The sixth, `training`, says how long and in which mode.
 """
 

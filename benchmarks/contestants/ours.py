@@ -11,7 +11,8 @@ from contestants.rows import BATCH, NEGATIVES, RATE
 from contestants.timing import Round, Unavailable, stepping
 from kgtuner.errors import ConfigError
 from kgtuner.evaluation.evaluator import validation_metrics
-from kgtuner.experiment import build_model, prepare
+from kgtuner.experiment import prepare
+from kgtuner.parts import build_model
 from kgtuner.training.allocation import keeping_freed_memory
 from kgtuner.types import SPLITS
 

@@ -13,10 +13,11 @@ from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_config, default_for
 from kgtuner.errors import ConfigError, RunError, TrialFailed
 from kgtuner.evaluation.metrics import METRICS, objective
-from kgtuner.experiment import RunResult, check, pick_device
+from kgtuner.experiment import RunResult, pick_device
 from kgtuner.experiment import run as run_experiment
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import MODELS
+from kgtuner.parts import check
 from kgtuner.prediction import LinkPredictor
 from kgtuner.registry import lookup, unknown
 from kgtuner.report.display import observers_or_lines

@@ -18,9 +18,9 @@ from kgtuner.evaluation.evaluator import evaluate_split
 from kgtuner.exchange.markdown import in_markdown
 from kgtuner.exchange.names import decoded, encoded
 from kgtuner.exchange.trained_run import TrainedRun
-from kgtuner.experiment import build_model, check
 from kgtuner.graph.catalog import DATASETS, DatasetCard, dataset_card
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.parts import build_model, check
 from kgtuner.prediction import LinkPredictor
 from kgtuner.report.text import printable
 from kgtuner.training.parameters import load_parameters, save_parameters

@@ -14,8 +14,8 @@ from kgtuner.exchange.from_libkge import convert_libkge, is_libkge
 from kgtuner.exchange.from_paper import convert_paper, is_paper
 from kgtuner.exchange.from_pykeen import convert_pykeen, is_pykeen
 from kgtuner.exchange.settings import nested
-from kgtuner.experiment import check
 from kgtuner.files import replacing
+from kgtuner.parts import check
 from kgtuner.registry import unknown
 
 SOURCES = ("kgtuner-paper", "libkge", "pykeen")

@@ -17,8 +17,9 @@ from kgtuner.config import TrialConfig
 from kgtuner.errors import KGTunerError
 from kgtuner.evaluation.evaluator import evaluate_split
 from kgtuner.execution.tasks import Alive, Done, EvaluateTask, Failed, Message, Task, TrainTask, Validated
-from kgtuner.experiment import build_model, home_of, pick_device, run
+from kgtuner.experiment import home_of, pick_device, run
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.parts import build_model
 from kgtuner.training.parameters import load_parameters, save_parameters
 from kgtuner.training.trainer import CurvePoint
 from kgtuner.types import Split

@@ -6,8 +6,8 @@ from pathlib import Path
 
 from kgtuner.config import TrialConfig
 from kgtuner.errors import RunError
-from kgtuner.experiment import build_model, check
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.parts import build_model, check
 from kgtuner.prediction import LinkPredictor
 from kgtuner.training.parameters import load_parameters
 from kgtuner.tuning.run_folder import RunFolder

@@ -18,9 +18,9 @@ import numpy as np
 
 from kgtuner.config import TrialConfig
 from kgtuner.domains import Choices
-from kgtuner.experiment import normalises_batches
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import MODELS
+from kgtuner.parts import normalises_batches
 from kgtuner.space.space import Space
 from kgtuner.training.all_entities import AllEntitiesStep
 from kgtuner.training.best import IN_MEMORY_BYTES

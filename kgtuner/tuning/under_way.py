@@ -12,7 +12,7 @@ from optuna.trial import Trial
 
 from kgtuner.config import TrialConfig
 from kgtuner.execution.executor import Job
-from kgtuner.experiment import normalises_batches
+from kgtuner.parts import normalises_batches
 from kgtuner.training.checkpoint import begun_with, trained_seconds
 from kgtuner.tuning.events import Stage
 from kgtuner.tuning.memory_plan import GraphSize, smaller_parts

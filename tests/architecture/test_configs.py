@@ -15,9 +15,9 @@ import torch
 
 import kgtuner as kt
 from kgtuner.config import TrialConfig, read_yaml
-from kgtuner.experiment import build_model, check
 from kgtuner.graph.catalog import DATASETS, dataset_card
 from kgtuner.models import MODELS
+from kgtuner.parts import build_model, check
 from kgtuner.shipped import shipped_folder
 from kgtuner.space import paper
 

@@ -20,9 +20,9 @@ from kgtuner.exchange.converted import Sizes
 from kgtuner.exchange.pykeen_load import evaluate as evaluate_by_the_peer
 from kgtuner.exchange.pykeen_run import run as run_by_the_peer
 from kgtuner.exchange.to_pykeen import pykeen_pipeline
-from kgtuner.experiment import build_model
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.losses import LOSSES, Answers
+from kgtuner.parts import build_model
 from kgtuner.regularizers import REGULARIZERS
 
 pytestmark = [pytest.mark.peer, pytest.mark.filterwarnings("ignore")]  # the peer's own warnings are not ours

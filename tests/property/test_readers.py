@@ -16,7 +16,8 @@ from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_config
 from kgtuner.errors import KGTunerError
 from kgtuner.execution.executors import executor_from
-from kgtuner.experiment import check, prepare
+from kgtuner.experiment import prepare
+from kgtuner.parts import check
 from kgtuner.space.loading import load_space
 from kgtuner.training.checkpoint import load_checkpoint, save_checkpoint, trained_seconds
 from kgtuner.tuning.run_folder import RunFolder

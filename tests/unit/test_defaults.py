@@ -10,9 +10,10 @@ import pytest
 
 from kgtuner.defaults import default_config
 from kgtuner.errors import ConfigError
-from kgtuner.experiment import build_model, run
+from kgtuner.experiment import run
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.models import MODELS
+from kgtuner.parts import build_model
 from kgtuner.space.legal import legal_space
 
 

@@ -19,23 +19,14 @@ from kgtuner import experiment, kernels
 from kgtuner.config import TrialConfig
 from kgtuner.errors import ConfigError, DataError, Diverged, OutOfMemory, RunError
 from kgtuner.evaluation import evaluator
-from kgtuner.experiment import (
-    RunResult,
-    _touches_most,
-    build_model,
-    check,
-    home_of,
-    options_of,
-    pick_device,
-    prepare,
-    run,
-)
+from kgtuner.experiment import RunResult, _touches_most, home_of, pick_device, prepare, run
 from kgtuner.graph.entity_types import EntityTypes
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.losses import LOSSES
 from kgtuner.models import MODELS
 from kgtuner.negatives.typed import Typed
 from kgtuner.negatives.uniform import Shared
+from kgtuner.parts import build_model, check, options_of
 from kgtuner.training.fetched_gradient import FetchedGradient
 from kgtuner.training.trainer import CurvePoint, Trainer
 

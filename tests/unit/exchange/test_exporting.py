@@ -21,7 +21,7 @@ from kgtuner.exchange.names import decoded
 from kgtuner.exchange.to_libkge import libkge_options
 from kgtuner.exchange.to_pykeen import pykeen_pipeline
 from kgtuner.exchange.trained_run import TrainedRun
-from kgtuner.experiment import build_model
+from kgtuner.parts import build_model
 
 SIZES = Sizes(n_entities=100, n_relations=5, n_train=1000, n_queries=800)
 

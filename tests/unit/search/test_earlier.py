@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from kgtuner.config import TrialConfig
-from kgtuner.experiment import check
+from kgtuner.parts import check
 from kgtuner.search.earlier import PORTFOLIO, EarlierStudy, portfolio, shipped_studies
 from kgtuner.space import load_space
 
