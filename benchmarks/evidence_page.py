@@ -47,13 +47,11 @@ RACING = {
     "racing from nothing, no third for whole trainings": "that, with no third for whole trainings",
     "racing from nothing, random proposals": "that, with random proposals",
     "racing from nothing, rf_bore": "that, with BORE instead of EI",
-    "racing from nothing, gp": "that, with a Gaussian process",
 }
 ARMS = {
     "two_stage": "KGTuner, two stages",
     "racing": "racing",
     "racing_from_nothing": "racing, from nothing",
-    "racing_without_default": "racing, without the default configuration",
     "toss": "TOSS",
     "grash": "GraSH",
     "tpe": "TPE, full graph only",
@@ -65,7 +63,8 @@ Figures = dict[str, Any]
 
 def short(value: float) -> str:
     """Three decimals, without the zero before them."""
-    return f"{value:.3f}".replace("0.", ".", 1) if abs(value) < 1 else f"{value:.3f}"
+    shown = f"{round(value, 3) + 0.0:.3f}"  # no minus before a zero
+    return shown.replace("0.", ".", 1) if abs(value) < 1 else shown
 
 
 def range_of(figure: Figures, value: str) -> str:

@@ -19,7 +19,7 @@ from page.figures import FIGURES
 from page.pages import DOCS, filled, write
 from page.sections import SECTIONS
 
-NAMES = ("speed", "speed_cuda", "growth", "time_to_mrr", "memory", "startup", "quality")
+NAMES = ("speed", "speed_cuda", "growth", "time_to_mrr", "memory", "startup", "row_updates", "quality")
 
 
 def read(folder: Path) -> dict[str, dict[str, Any]]:

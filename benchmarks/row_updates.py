@@ -4,7 +4,7 @@
 
 Steps of ComplEx with 200 reals and negatives of each query's own, as many as touch the share that a row names, with
 `optimizer.row_updates` sparse and dense in turn. Time is that of the processor, on one thread. `DENSE_FROM` of
-kgtuner/experiment.py, where `auto` changes over, comes from this.
+kgtuner/experiment.py says where `auto` changes over.
 """
 
 from __future__ import annotations

@@ -3,9 +3,9 @@
     python benchmarks/tuning_vs_random.py --graph world --budget 60s --seeds 0 1 2
     python benchmarks/tuning_vs_random.py --graph codex-s --budget 20m --seeds 0 1 2 --arms toss grash racing tpe
 
-Every arm has the same wall-clock budget, one worker and one thread. All tuned arms train the default
-configuration first, inside their budget, and return it when nothing better was found: `found` says whether
-something was. Finished arms are kept in the result file and skipped when the script is called again.
+Every arm has the same wall-clock budget, one worker and one thread. `two_stage` and `racing` train the default
+configuration inside their budget and return it when nothing better was found: `found` says whether something was.
+Rivals are as they were published, without it. Finished arms are kept in the result file and skipped when the script is called again.
 """
 
 from __future__ import annotations

@@ -47,7 +47,8 @@ T = TypeVar("T")
 CPU = torch.device("cpu")
 
 DENSE_FROM = 0.4
-"""Share of the entity rows a step touches from which updating the whole table is faster."""
+"""Share of the entity rows a step touches from which all are updated. Touched rows alone are a little faster up to 0.8
+(benchmarks/row_updates.py), but with Adam another training, and what has been found was found so."""
 
 CHECKPOINT_SECONDS = 60.0
 """Least time between two checkpoints of one training."""
@@ -434,7 +435,7 @@ def _compile_all() -> None:
 
 
 def _touches_most(config: TrialConfig, negatives: NegativeSampler, n_entities: int, row_updates: str) -> bool:
-    """Whether a step is expected to touch so many entity rows that a dense update is faster."""
+    """Whether a step is expected to touch so many entity rows that all are updated."""
     if row_updates != "auto":
         return row_updates == "dense"
     batch = config.training.batch_size

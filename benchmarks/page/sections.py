@@ -222,6 +222,21 @@ def start(results: Results) -> str:
     return markdown(["a whole process", "median (fastest–slowest)", "processor"], body)
 
 
+def row_updates(results: Results) -> str:
+    if "row_updates" not in results:
+        return missing("benchmarks/row_updates.py")
+    rows = results["row_updates"]["rows"]
+    optimizers = list(dict.fromkeys(row["optimizer"] for row in rows))
+    body = []
+    for share in dict.fromkeys(row["share"] for row in rows):
+        own = {row["optimizer"]: row for row in rows if row["share"] == share}
+        shown = [
+            f"{own[name]['dense_over_sparse']:.2f} ({own[name]['sparse']:.3g} ms)" for name in optimizers
+        ]
+        body.append([f"{share:.0%}", *shown])
+    return markdown(["entities touched", *optimizers], body)
+
+
 def quality(results: Results) -> str:
     """Pairs of trainings that differ in one setting: mean over seeds, and the mean difference within a seed."""
     if "quality" not in results:
@@ -261,6 +276,7 @@ SECTIONS = {
     "time to MRR": time_to_mrr,
     "memory": memory,
     "start": start,
+    "row updates": row_updates,
     "quality": quality,
     "cuda": cuda,
 }

@@ -40,6 +40,7 @@ PAGE = "# Speed\n\nby hand\n\n" + "".join(
         "time to MRR",
         "memory",
         "start",
+        "row updates",
         "quality",
         "cuda",
     )
