@@ -5,7 +5,8 @@
 
 Every arm has the same wall-clock budget, one worker and one thread. `two_stage` and `racing` train the default
 configuration inside their budget and return it when nothing better was found: `found` says whether something was.
-Rivals are as they were published, without it. Finished arms are kept in the result file and skipped when the script is called again.
+Rivals are as they were published, without it. Finished arms are kept in the result file and skipped when the script
+is called again.
 """
 
 from __future__ import annotations
