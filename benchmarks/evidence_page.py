@@ -50,6 +50,7 @@ RACING = {
 }
 ARMS = {
     "two_stage": "KGTuner, two stages",
+    "default": "the default configuration alone",
     "racing": "racing",
     "racing_from_nothing": "racing, from nothing",
     "toss": "TOSS",
@@ -184,7 +185,10 @@ def real(runs: Iterable[Figures]) -> str:
     body = []
     for arm in sorted(by_arm, key=lambda arm: (-len(by_arm[arm]), -means[arm])):
         by_seed = by_arm[arm]
-        stages = [{stage["stage"]: stage["trials"] for stage in run["stages"]} for run in by_seed.values()]
+        stages = [
+            {stage["stage"]: stage["trials"] for stage in run.get("stages", [{"stage": "full", "trials": 1}])}
+            for run in by_seed.values()
+        ]
         trials = " / ".join(
             f"{statistics.mean(stage.get(name, 0) for stage in stages):.0f}" for name in ("subgraph", "full")
         )
