@@ -44,8 +44,8 @@ def racing(
     graph. A configuration goes on when it is among the best quarter of its rung. New ones come from a sampler that has
     seen all rungs: each configuration counts where it got furthest, and values are compared within a rung. Where whole
     trainings fall behind a third of what is spent, and at the end of the budget, the best that can still go on does,
-    whether it has earned it or not. All this was chosen on the table of ComplEx on UMLS, with other seeds than those
-    that are reported.
+    whether it has earned it or not. The rungs were chosen on the table of ComplEx on UMLS, the rest on that and on the
+    one of CoDEx-S, with other seeds than those that are reported.
 
     Source: asynchronous halving of Li et al. (2020), https://arxiv.org/abs/1810.05934, with proposals as in Klein et
     al. (2020), https://arxiv.org/abs/2003.10865, by a forest in place of a Gaussian process.
