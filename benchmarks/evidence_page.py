@@ -114,7 +114,7 @@ def searches(table: Figures) -> str:
     budgets = table["budgets"]
     names = {name for by in budgets.values() for name in by["regret"] if "," not in name}
     common = [b for b, by in budgets.items() if names <= set(by["regret"])][-1]
-    ordered = sorted(names, key=lambda name: budgets[common]["regret"][name]["mean"])
+    ordered = sorted(names, key=lambda name: (budgets[common]["regret"][name]["mean"], name))
     body = [
         [
             name,
