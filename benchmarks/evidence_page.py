@@ -44,7 +44,7 @@ RACING = {
     "racing, full graph only": "on the full graph only",
     "racing from nothing": "without what was good elsewhere",
     "racing from nothing, full graph only": "that, on the full graph only",
-    "racing from nothing, no third for whole trainings": "that, with no third for whole trainings",
+    "racing from nothing, no third for whole trainings": "that, to the end only what has earned it",
     "racing from nothing, random proposals": "that, with random proposals",
     "racing from nothing, rf_bore": "that, with BORE instead of EI",
 }

@@ -117,7 +117,7 @@ def main() -> None:
                 figures = default(options.graph, options.budget, seed, options.model)
             else:
                 figures = tuned(options.graph, options.budget, seed, options.model, arm)
-            runs = [*kept(path), {"arm": arm, "seed": seed, **figures}]
+            runs = [*kept(path), {"arm": arm, "seed": seed, "source": record.source(), **figures}]
             about = {"graph": options.graph, "model": options.model, "budget": options.budget}
             record.write(name, about | {"runs": sorted(runs, key=lambda run: (run["seed"], run["arm"]))})
             print(seed, arm, round(figures["test"]["mrr"], 4), flush=True)

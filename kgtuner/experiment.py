@@ -47,7 +47,7 @@ T = TypeVar("T")
 CPU = torch.device("cpu")
 
 DENSE_FROM = 0.4
-"""Share of the entity rows a step touches from which all are updated. Touched rows alone are a little faster up to 0.8
+"""Share of the entity rows a step touches from which all are updated. Touched rows alone are a little faster up to 0.6
 (benchmarks/row_updates.py), but with Adam another training, and what has been found was found so."""
 
 CHECKPOINT_SECONDS = 60.0

@@ -87,7 +87,6 @@ ALGORITHMS: dict[str, Algorithm] = {
         FROM_NOTHING.but(sampler="random"), forest=False
     ),
     "racing from nothing, rf_bore": FROM_NOTHING.but(sampler="rf_bore"),
-    "racing from nothing, gp": dataclasses.replace(FROM_NOTHING.but(sampler="gp"), forest=False),
     "toss": TOSS,
     "toss, 3 transferred": TOSS.but(transferred=3),
     "toss, 30 transferred": TOSS.but(transferred=30),
