@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from benchmarks.tabular.made_by import digest_of
 from kgtuner.search.samplers import SAMPLERS, ModelSampler, SpaceSampler
 from kgtuner.search.strategies import STRATEGIES, Asking, Problem
 from kgtuner.search.strategies.racing import racing
@@ -19,6 +20,13 @@ Search = Callable[[Problem], Asking]
 SIZES = ("model.dimension", "training.batch_size")
 TREES = 25
 """In the forests of a replay; 200 in a real search."""
+BUDGETS = (3.0, 6.0, 10.0, 15.0, 30.0)
+"""Whole trainings. A strategy that plans with its budget is run for each of them."""
+LONG = 60.0
+"""What is to be reached with less: a budget of random search and of the best that propose with a model."""
+LONG_TOO = ("random", "tpe", "gp", "rf_ei", "rf_bore")
+PARTS = (3.0, 10.0, 30.0)
+"""Budgets at which a part is left out."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +37,27 @@ class Algorithm:
         search: a strategy, perhaps with a part changed.
         forest: whether it makes forests, which are then smaller than in a real search.
         knowing: whether it begins with what was good on the other tables; all others begin from nothing.
+        budgets: in whole trainings, what it is replayed with.
     """
 
     search: Search
     forest: bool = False
     knowing: bool = False
+    budgets: tuple[float, ...] = BUDGETS
 
     @property
     def options(self) -> dict[str, object]:
         """Of the samplers that it makes."""
         return {"surrogate_options": {"trees": TREES}} if self.forest else {}
 
+    @property
+    def made_by(self) -> str:
+        """A digest of the code that decides what it asks for."""
+        return digest_of(self.search)
+
     def but(self, **changed: object) -> Algorithm:
-        """The same with other arguments."""
-        return dataclasses.replace(self, search=partial(self.search, **changed))
+        """The same with other arguments, to see what the part is worth."""
+        return dataclasses.replace(self, search=partial(self.search, **changed), budgets=PARTS)
 
 
 def reduced(problem: Problem, search: Search) -> Asking:
@@ -63,17 +78,21 @@ def _makes_forests(sampler: type[SpaceSampler]) -> bool:
 
 
 def _reduced(algorithm: Algorithm) -> Algorithm:
-    return dataclasses.replace(algorithm, search=partial(reduced, search=algorithm.search))
+    return dataclasses.replace(algorithm, search=partial(reduced, search=algorithm.search), budgets=PARTS)
 
 
 SINGLE = {
-    name: Algorithm(partial(single, sampler=name), forest=_makes_forests(sampler))
+    name: Algorithm(
+        partial(single, sampler=name),
+        forest=_makes_forests(sampler),
+        budgets=(*BUDGETS, LONG) if name in LONG_TOO else BUDGETS,
+    )
     for name, sampler in SAMPLERS.items()
     if name != "smac"
 }
 TOSS = Algorithm(toss, forest=True)
 RACING = Algorithm(racing, forest=True, knowing=True)
-FROM_NOTHING = dataclasses.replace(RACING.but(use_first=False), knowing=False)
+FROM_NOTHING = dataclasses.replace(RACING.but(use_first=False), knowing=False, budgets=BUDGETS)
 
 ALGORITHMS: dict[str, Algorithm] = {
     **SINGLE,

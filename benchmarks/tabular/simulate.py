@@ -3,8 +3,9 @@
     python -m benchmarks.tabular.simulate                       # all tables, into results/search_simulated.json
     python -m benchmarks.tabular.simulate --tables umls-complex --seeds 5 --only random racing
 
-Costs are in whole trainings on the full graph. A run that is in the result file already, for the same tables, is
-kept. Rows of the table that an algorithm has asked for are gone, so on a small table all of them end alike.
+Costs are in whole trainings on the full graph. A run that is in the result file already, for the same tables and made
+with the same code, is kept. Rows of the table that an algorithm has asked for are gone, so on a small table all of them
+end alike.
 """
 
 from __future__ import annotations
@@ -31,10 +32,6 @@ from kgtuner.search.strategies import FULL
 
 NAME = "search_simulated"
 SUBGRAPH = {"umls": "walk-0.4", "codex-s": "walk-0.2", "wn18rr": "walk-0.2"}
-BUDGETS = (3.0, 6.0, 10.0, 15.0, 30.0, 60.0)
-"""Whole trainings. A strategy that plans with its budget is run for each of them."""
-LONGEST_RACE = 30.0
-"""Races with more take many minutes to replay, and are not needed to see what others reach with 60."""
 LEAST_ROWS = 20
 """Configurations below which a table says nothing about a search."""
 
@@ -62,7 +59,13 @@ def simulated(table: Table, graph: str, name: str, budget: float, seeds: range) 
         "quality": [round(trace.quality[-1], 6) if trace.quality else None for trace in traces],
         "trainings": [trace.trainings for trace in traces],
         "seconds": round(time.perf_counter() - began, 1),
+        "made_by": algorithm.made_by,
     }
+
+
+def is_current(run: dict[str, Any] | None, name: str, seeds: int) -> bool:
+    """Whether a kept result is of today's code and of as many seeds."""
+    return run is not None and len(run["quality"]) >= seeds and run.get("made_by") == ALGORITHMS[name].made_by
 
 
 def good_elsewhere(table: Table, graph: str, numbers: list[int]) -> list[int]:
@@ -128,7 +131,7 @@ def main() -> None:
         "--tables", nargs="+", help="such as umls-complex; by default all that are large enough"
     )
     parser.add_argument("--seeds", type=int, default=30)
-    parser.add_argument("--budgets", type=float, nargs="+", default=list(BUDGETS))
+    parser.add_argument("--budgets", type=float, nargs="+", help="by default those of each algorithm")
     parser.add_argument("--only", nargs="+", default=list(ALGORITHMS), choices=list(ALGORITHMS))
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -151,12 +154,12 @@ def main() -> None:
             knowing = {name for name, algorithm in ALGORITHMS.items() if algorithm.knowing}
             runs = {b: {a: r for a, r in own.items() if a not in knowing} for b, own in runs.items()}
         kept[name] |= {"first": first, "runs": runs}
-        for budget in options.budgets:
+        for budget in options.budgets or sorted({b for a in options.only for b in ALGORITHMS[a].budgets}):
             own = runs.setdefault(f"{budget:g}", {})
             for algorithm in options.only:
-                if algorithm.startswith("racing") and budget > LONGEST_RACE:
+                if options.budgets is None and budget not in ALGORITHMS[algorithm].budgets:
                     continue
-                if algorithm not in own or len(own[algorithm]["quality"]) < options.seeds:
+                if not is_current(own.get(algorithm), algorithm, options.seeds):
                     own[algorithm] = simulated(table, graph, algorithm, budget, range(options.seeds))
                     seconds = own[algorithm]["seconds"]
                     print(f"{name} {budget:g} {algorithm}: {options.seeds} seeds in {seconds} s", flush=True)

@@ -11,7 +11,7 @@ from typing import Any
 from optuna.study import Study
 
 from kgtuner.config import TrialConfig
-from kgtuner.errors import ConfigError, DataError, RunError
+from kgtuner.errors import DataError
 from kgtuner.execution.storage import drop_waiting, storage_errors, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.asking import ask
@@ -22,7 +22,7 @@ from kgtuner.tuning.events import Stage
 from kgtuner.tuning.fidelity import GRAPH
 from kgtuner.tuning.memory_plan import size_of
 from kgtuner.tuning.raising import GraphSize, Measured, free_memory, raised
-from kgtuner.tuning.run_folder import FIRST, FORMAT
+from kgtuner.tuning.run_folder import FIRST
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import LEAST_TRIAL_SECONDS, START_SECONDS
 from kgtuner.tuning.stage_one import scaled_down
@@ -130,25 +130,19 @@ class Answering:
         self._stage: str | None = None
 
     def _first(self) -> list[FloatArray]:
-        """What a strategy of ours begins with; those of others do as they were published.
-
-        It is chosen at the first sitting: with others later, as of a newer version, what the strategy asked for
-        before would not be found in the store.
-        """
+        """What a strategy of ours begins with, chosen at the first sitting; others begin as they were published."""
+        run = self.run
         if not self.strategy.ours:
             return []
-        run, path = self.run, self.run.folder.path / FIRST
-        if not path.exists():
+
+        def decide() -> dict[str, Any]:
             points = [*defaults_within(run, self.space), *good_elsewhere(run, self.space, self.graph)]
-            if any(
-                REQUEST in t.user_attrs for place in self.places.values() for t in place.study.get_trials()
-            ):
+            asked = (t for place in self.places.values() for t in place.study.get_trials())
+            if any(REQUEST in t.user_attrs for t in asked):
                 points = []  # begun by a version that gave it none
-            run.folder.write(FIRST, {"format": FORMAT, "points": _distinct(points)})
-        try:
-            return list(self.space.codes.rows(run.folder.read(FIRST)["points"]))
-        except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
-            raise RunError(f"{path} is damaged ({error}); restore it or start a new run") from None
+            return {"points": _distinct(points)}
+
+        return run.folder.decided(FIRST, decide, lambda kept: list(self.space.codes.rows(kept["points"])))
 
     def _places(self, graph: KnowledgeGraph) -> dict[str, Place]:
         """The graphs by name, the cheapest first; a subgraph that would be too small is left out."""

@@ -27,17 +27,19 @@ import os
 import platform
 import re
 import shutil
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from importlib import metadata
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any, TypeVar
 
 from kgtuner.errors import ConfigError, RunError
 from kgtuner.files import WRITING, replacing
 
 if TYPE_CHECKING:
     from kgtuner.execution.storage import TrialStore
+
+T = TypeVar("T")
 
 FORMAT = 2
 READABLE = (1, FORMAT)
@@ -195,6 +197,24 @@ class RunFolder:
         if self._lock is not None:
             self._lock.close()
             self._lock = None
+
+    def decided(
+        self, name: str, decide: Callable[[], dict[str, Any]], understood: Callable[[dict[str, Any]], T]
+    ) -> T:
+        """What the first sitting of a run decided and wrote into a file, the same in all later ones.
+
+        With something else later, what a search asked for before would not be found in the store.
+
+        Raises:
+            RunError: when the file is damaged.
+        """
+        path = self.path / name
+        if not path.exists():
+            self.write(name, {"format": FORMAT, **decide()})
+        try:
+            return understood(self.read(name))
+        except (KeyError, TypeError, ValueError, AttributeError, ConfigError) as error:
+            raise RunError(f"{path} is damaged ({error}); restore it or start a new run") from None
 
     def write(self, name: str, value: dict[str, Any]) -> None:
         """Write a small JSON file in one step.

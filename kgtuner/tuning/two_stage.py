@@ -9,12 +9,13 @@ goes into the second rung in any case, so what is returned has been compared wit
 from __future__ import annotations
 
 from functools import partial
+from typing import Any
 
 import numpy as np
 
 from kgtuner.defaults import default_for
 from kgtuner.domains import Choices
-from kgtuner.errors import ConfigError, DataError, RunError
+from kgtuner.errors import DataError, RunError
 from kgtuner.execution.storage import RESULT, value_of
 from kgtuner.experiment import QUICK_START
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
@@ -27,7 +28,7 @@ from kgtuner.tuning.first_training import FirstTraining
 from kgtuner.tuning.kept_models import DEFAULT
 from kgtuner.tuning.memory_plan import GraphSize, size_of, sizes_that_fit
 from kgtuner.tuning.raising import usable
-from kgtuner.tuning.run_folder import CLIPPED, FORMAT
+from kgtuner.tuning.run_folder import CLIPPED
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import STAGE_ONE_SHARE
 from kgtuner.tuning.stage_one import stage_one
@@ -98,24 +99,19 @@ def space_of(run: TuningRun, graph: KnowledgeGraph, *, one_stage: bool = False) 
 
 
 def _that_fits(run: TuningRun, space: Space, size: GraphSize) -> Space:
-    """The space without sizes that memory cannot hold, with a note for each; the same in all sittings of a run.
+    """The space without sizes that memory cannot hold, with a note for each; memory is judged at the first sitting."""
 
-    Memory is judged at the first sitting. Another space later would be another search: what a strategy asked for
-    before would not be found in the store.
-    """
-    if not (run.folder.path / CLIPPED).exists():
+    def decide() -> dict[str, Any]:
         sizes, notes = sizes_that_fit(space, size, *usable(run.memory.share(), run.memory.share_on_host()))
-        run.folder.write(CLIPPED, {"format": FORMAT, "sizes": sizes, "notes": notes})
-    kept = run.folder.read(CLIPPED)
-    try:
-        space, notes = space.narrowed(kept["sizes"]), [str(note) for note in kept["notes"]]
-    except (KeyError, TypeError, AttributeError, ConfigError) as error:
-        raise RunError(
-            f"{run.folder.path / CLIPPED} is damaged ({error}); restore it or start a new run"
-        ) from None
+        return {"sizes": sizes, "notes": notes}
+
+    def understood(kept: dict[str, Any]) -> tuple[Space, list[str]]:
+        return space.narrowed(kept["sizes"]), [str(note) for note in kept["notes"]]
+
+    narrowed, notes = run.folder.decided(CLIPPED, decide, understood)
     for note in notes:
         run.note(note)
-    return space
+    return narrowed
 
 
 def _with_sizes(space: Space, models: tuple[str, ...], named: frozenset[str]) -> Space:

@@ -20,13 +20,12 @@ from kgtuner.defaults import default_config, default_for
 from kgtuner.errors import RunError, WorkerDied
 from kgtuner.execution.executor import Job
 from kgtuner.execution.inprocess import InProcess
-from kgtuner.execution.local import Local
 from kgtuner.execution.storage import RESULT, requeue_interrupted
-from kgtuner.execution.tasks import Failed, Resources, Task, TrainTask
+from kgtuner.execution.tasks import Failed, Resources, Task
 from kgtuner.search.asking import ask
 from kgtuner.search.samplers import SAMPLERS
 from kgtuner.space.loading import load_space
-from kgtuner.tuning import available, memory_left
+from kgtuner.tuning import memory_left
 from kgtuner.tuning.budget import Budget
 from kgtuner.tuning.events import Event, Note, TrialEnded
 from kgtuner.tuning.raising import GraphSize, estimated_bytes
@@ -35,8 +34,9 @@ from kgtuner.tuning.run_folder import RunFolder
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.settings import TuneSettings
 from kgtuner.tuning.trials import observed
-from kgtuner.tuning.under_way import StagePlan, UnderWay
+from kgtuner.tuning.under_way import StagePlan
 
+SIZE = GraphSize(6, 1, 6)
 SETTINGS = TuneSettings(models=("complex",), budget=Budget(trials=4))
 STATE = {
     "elapsed": 3.0,
@@ -244,61 +244,6 @@ def test_a_gpu_that_is_too_small_for_the_tables_fetches_them_and_says_so(
         "Trial 0 is trained with its tables on the host, of which the GPU fetches the rows of each batch, to fit into "
         "memory."
     )
-    assert run.memory.share_on_host() == 1e9 / run.executor.slots
-    run.settings = replace(SETTINGS, device="cpu")
-    assert run.memory.on_host() is None
-
-
-SIZE = GraphSize(6, 1, 6)
-TAKES = estimated_bytes(default_config("complex"), SIZE)
-
-
-def under_way(run: TuningRun, device: str, *, validated: bool) -> UnderWay:
-    """A training of `TAKES` bytes that runs on a device."""
-    study = study_of(run)
-    plan = StagePlan("full", run.folder.graph, None, 4, 1, SIZE)
-    found = UnderWay.starting(plan, study, study.ask(), default_config("complex"), None, 0.0)
-    found.validated = validated
-    task = TrainTask(graph=plan.graph, config={}, seed=0, metric="mrr", device=device, threads=1)
-    found.job = Job(task, Resources())
-    return found
-
-
-def test_what_runs_is_counted_once(run: TuningRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    class Host:
-        available = 1e9
-
-    monkeypatch.setattr(available.psutil, "virtual_memory", Host)
-    monkeypatch.setattr(available, "container_room", lambda cgroup: None)
-    monkeypatch.delenv("KGTUNER_MEMORY", raising=False)
-    run.settings = replace(SETTINGS, device="cpu")
-    run.executor.slots = 4
-    assert run.memory.share() == 1e9 / 4
-    run.under_way = [under_way(run, "cpu", validated=validated) for validated in (True, True, False)]
-    assert (
-        run.memory.share() == (1e9 + 2 * TAKES) / 4
-    )  # of the billion that is free the third has yet to take its own
-    assert run.memory.free() == 1e9 - TAKES
-    monkeypatch.setenv("KGTUNER_MEMORY", "500M")
-    assert run.memory.share() == 5e8 / 4
-    assert run.memory.free() == 5e8 - 3 * TAKES
-
-
-def test_each_device_is_looked_at(run: TuningRun, monkeypatch: pytest.MonkeyPatch) -> None:
-    free = {"cuda:0": 8e9, "cuda:1": 4e9}
-    monkeypatch.setattr(
-        memory_left, "free_memory", lambda device, yet_to_take=0.0, planned=0.0: free[device] - yet_to_take
-    )
-    run.executor = Local(workers=3, devices=("cuda:0", "cuda:1"))  # two slots on the first
-    assert run.memory.share() == 4e9
-    free["cuda:0"] = 7e9
-    assert run.memory.share() == 3.5e9
-    assert run.memory.free() == 4e9
-    run.under_way = [under_way(run, "cuda:1", validated=False)]
-    assert run.memory.share() == 3.5e9
-    assert run.memory.free() == 7e9  # the second is in use
-    run.under_way.append(under_way(run, "cuda:0", validated=False))
-    assert run.memory.free() == 7e9 - TAKES
 
 
 def test_a_trial_that_was_cut_off_is_no_failure(run: TuningRun) -> None:
