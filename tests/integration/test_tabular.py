@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 
 from benchmarks.tabular import compare, simulate
+from benchmarks.tabular.algorithms import ALGORITHMS, TOSS
 from benchmarks.tabular.drawing import COSTLY_DIMENSION, drawn, space_of
 from benchmarks.tabular.plan import FIDELITIES, SERIES, Job, Series, jobs
 from benchmarks.tabular.replay import Trace, replay
@@ -180,6 +181,27 @@ def test_figures_rank_a_search_that_learns_above_one_that_is_unlucky(table: Tabl
     assert test["better"]
     assert test["p"] == pytest.approx(2 / 2**8)
     assert simulate.table_of(shown).splitlines()[2].startswith("| racing | 0.0000")
+
+
+def test_a_result_is_remade_when_its_code_or_the_number_of_seeds_has_changed() -> None:
+    made_by = {name: algorithm.made_by for name, algorithm in ALGORITHMS.items()}
+    assert made_by["toss"] == made_by["toss, 3 transferred"] == TOSS.made_by
+    different = (
+        "racing",
+        "racing from nothing, rf_bore",
+        "toss",
+        "toss, reduced space",
+        "rf_bore",
+        "rf_ei",
+        "grash",
+    )
+    assert len({made_by[name] for name in different}) == len(different)
+    run = {"quality": [0.5] * 30, "made_by": made_by["racing"]}
+    assert simulate.is_current(run, "racing", 30)
+    assert not simulate.is_current(run, "racing", 31)
+    assert not simulate.is_current(run, "toss", 30)
+    assert not simulate.is_current({"quality": [0.5] * 30}, "racing", 30)
+    assert not simulate.is_current(None, "racing", 30)
 
 
 def test_p_values_are_adjusted_for_their_number() -> None:

@@ -157,6 +157,35 @@ def test_racing_begins_with_what_it_is_given_and_goes_on_with_the_best_of_it() -
     ]
 
 
+def test_what_racing_is_given_races_on_the_full_graph_and_half_of_it_goes_on() -> None:
+    plain = problem(8.0, pool=200)
+    assert plain.pool is not None
+    by_height = plain.pool[np.argsort(np.abs(plain.pool[:, 0] - 0.3))]
+    given = [by_height[i] for i in (5, 2, 7, 0, 3, 6, 1, 4)]
+    requests = carried_out(racing(dataclasses.replace(plain, first=given)))
+    mine = {row.tobytes(): [r for r in requests if r.row.tobytes() == row.tobytes()] for row in given}
+    assert {r.fidelity for made in mine.values() for r in made} == {FULL}
+    assert all([r.share for r in made] == [1 / 16, 1 / 4, 1.0][: len(made)] for made in mine.values())
+    assert {row.tobytes() for row in by_height[:4]} <= {key for key, made in mine.items() if len(made) > 1}
+    assert {row.tobytes() for row in by_height[:2]} <= {key for key, made in mine.items() if len(made) > 2}
+    drawn = [r for r in requests if r.row.tobytes() not in mine]
+    assert {r.fidelity for r in drawn if r.share == 1 / 16} == {"small"}
+    short = len([r for r in drawn if r.share == 1 / 16])
+    longer = len([r for r in drawn if (r.fidelity, r.share) == ("small", 1 / 4)])
+    assert longer <= short / 2  # the best quarter of each moment
+
+
+def test_racing_without_a_share_for_whole_trainings_makes_those_that_were_earned_and_the_last() -> None:
+    requests = carried_out(
+        racing(dataclasses.replace(problem(24.0, pool=600), options={}), "random", whole=0.0)
+    )
+    whole = [number for number, r in enumerate(requests) if r.share == 1.0]
+    earned = sum(r.share == 1 / 4 and r.fidelity == FULL for r in requests) // 4
+    assert earned <= len(whole) <= earned + 2  # the end of the budget, one training and what is left of it
+    third = carried_out(racing(dataclasses.replace(problem(24.0, pool=600), options={}), "random"))
+    assert len(whole) < sum(r.share == 1.0 for r in third)
+
+
 def test_racing_has_no_trainings_that_are_not_worth_their_start() -> None:
     shares = {(r.fidelity, r.share) for r in carried_out(racing(problem(6.0, pool=200, least=0.05)))}
     assert shares == {("small", 0.2), ("small", 1 / 4), (FULL, 1 / 4), (FULL, 1.0)}
