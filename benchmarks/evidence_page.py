@@ -144,6 +144,25 @@ def tests(tables: Figures) -> str:
     return markdown(["graph", "racing against", *compared], body)
 
 
+def on_parts(tables: Figures) -> str:
+    """The targets on parts of the tables: two searches with their budgets, and the difference of each pair."""
+    body = []
+    for table, graph in GRAPHS.items():
+        regret = tables[table]["regret"]
+        for target in tables[table]["targets"]:
+            ours, theirs = f"{target['racing']:g}", f"{target['with']:g}"
+            body.append(
+                [
+                    graph,
+                    f"{ours}: {range_of(regret['racing'][ours], 'mean')}",
+                    f"{target['against']}, {theirs}: {range_of(regret[target['against']][theirs], 'mean')}",
+                    range_of(target["difference"], "mean"),
+                    "< .001" if target["p"] < 0.001 else short(target["p"]),
+                ]
+            )
+    return markdown(["graph", "racing", "another", "difference", "p"], body)
+
+
 def verdict(test: Figures) -> str:
     shown = "< .001" if test["p_holm"] < 0.001 else short(test["p_holm"])
     return f"{'better' if test['better'] else 'worse'}, {shown}"
@@ -221,6 +240,7 @@ def files() -> dict[Path, str | None]:
         "subgraphs": subgraphs(evidence),
         **{f"search {graph}": searches(simulated[table]) for table, graph in GRAPHS.items()},
         "tests": tests(simulated),
+        "parts": on_parts(result("search_parts")["tables"]),
         "toss": left_out(simulated, TOSS, "TOSS"),
         "racing": left_out(simulated, RACING, "racing"),
         "real": real(result("tuning_codex-s_complex_20m")["runs"]),

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.tabular import compare, simulate
+from benchmarks.tabular import compare, parts, simulate
 from benchmarks.tabular.algorithms import ALGORITHMS, TOSS
 from benchmarks.tabular.drawing import COSTLY_DIMENSION, drawn, space_of
 from benchmarks.tabular.plan import FIDELITIES, SERIES, Job, Series, jobs
@@ -202,6 +202,27 @@ def test_a_result_is_remade_when_its_code_or_the_number_of_seeds_has_changed() -
     assert not simulate.is_current(run, "toss", 30)
     assert not simulate.is_current({"quality": [0.5] * 30}, "racing", 30)
     assert not simulate.is_current(None, "racing", 30)
+
+
+def test_parts_of_a_table_differ_from_seed_to_seed_and_are_the_same_for_all_searches(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: dict[tuple[str, int], list[int]] = {}
+
+    def answered(table: Table, search: Any, budget: float, seed: int, numbers: list[int], **_: Any) -> Trace:
+        given["racing" if search is ALGORITHMS["racing"].search else "random", seed] = numbers
+        return Trace([], [], 0)
+
+    monkeypatch.setattr(parts, "replay", answered)
+    monkeypatch.setattr(parts, "good_elsewhere", lambda table, graph, numbers: numbers[:1])
+    for name in ("racing", "random"):
+        for seed in (0, 1):
+            quality, best = parts.replayed(table, "umls", name, 3.0, seed)
+            assert quality == 0.0
+            numbers = given[name, seed]
+            assert best == max(t.value for n in numbers if not (t := table.trainings[FULL][n]).failed)
+            assert len(set(numbers)) == round(2 / 3 * 40)
+    assert given["racing", 0] == given["random", 0] != given["racing", 1] == given["random", 1]
 
 
 def test_p_values_are_adjusted_for_their_number() -> None:
