@@ -50,11 +50,6 @@ class Algorithm:
         """Of the samplers that it makes."""
         return {"surrogate_options": {"trees": TREES}} if self.forest else {}
 
-    @property
-    def made_by(self) -> str:
-        """A digest of the code that decides what it asks for."""
-        return digest_of(self.search)
-
     def but(self, **changed: object) -> Algorithm:
         """The same with other arguments, to see what the part is worth."""
         return dataclasses.replace(self, search=partial(self.search, **changed), budgets=PARTS)
@@ -117,3 +112,6 @@ ALGORITHMS: dict[str, Algorithm] = {
     "random, reduced space": _reduced(SINGLE["random"]),
 }
 """By name, those of the package first. A strategy is listed twice where it makes forests."""
+
+MADE_BY = {name: digest_of(algorithm.search, algorithm.options) for name, algorithm in ALGORITHMS.items()}
+"""Digests of the code as it was when this file was read, which is the code that is replayed."""

@@ -21,7 +21,7 @@ from typing import Any
 import optuna
 
 from benchmarks import record
-from benchmarks.tabular.algorithms import ALGORITHMS, TREES
+from benchmarks.tabular.algorithms import ALGORITHMS, MADE_BY, TREES
 from benchmarks.tabular.compare import against, interval, regrets
 from benchmarks.tabular.earlier import studies
 from benchmarks.tabular.replay import replay
@@ -59,13 +59,27 @@ def simulated(table: Table, graph: str, name: str, budget: float, seeds: range) 
         "quality": [round(trace.quality[-1], 6) if trace.quality else None for trace in traces],
         "trainings": [trace.trainings for trace in traces],
         "seconds": round(time.perf_counter() - began, 1),
-        "made_by": algorithm.made_by,
+        "made_by": MADE_BY[name],
     }
 
 
 def is_current(run: dict[str, Any] | None, name: str, seeds: int) -> bool:
     """Whether a kept result is of today's code and of as many seeds."""
-    return run is not None and len(run["quality"]) >= seeds and run.get("made_by") == ALGORITHMS[name].made_by
+    return run is not None and len(run["quality"]) == seeds and run.get("made_by") == MADE_BY[name]
+
+
+def current(runs: dict[str, dict[str, dict[str, Any]]], seeds: int) -> dict[str, dict[str, dict[str, Any]]]:
+    """Of kept results by budget and algorithm those that are of today's code and asked for at that budget."""
+    return {
+        budget: {
+            name: run
+            for name, run in by_name.items()
+            if name in ALGORITHMS
+            and float(budget) in ALGORITHMS[name].budgets
+            and is_current(run, name, seeds)
+        }
+        for budget, by_name in runs.items()
+    }
 
 
 def good_elsewhere(table: Table, graph: str, numbers: list[int]) -> list[int]:
@@ -131,7 +145,15 @@ def main() -> None:
         "--tables", nargs="+", help="such as umls-complex; by default all that are large enough"
     )
     parser.add_argument("--seeds", type=int, default=30)
-    parser.add_argument("--budgets", type=float, nargs="+", help="by default those of each algorithm")
+    budgets = sorted({budget for algorithm in ALGORITHMS.values() for budget in algorithm.budgets})
+    parser.add_argument(
+        "--budgets",
+        type=float,
+        nargs="+",
+        default=budgets,
+        choices=budgets,
+        help="of those that each algorithm has",
+    )
     parser.add_argument("--only", nargs="+", default=list(ALGORITHMS), choices=list(ALGORITHMS))
     options = parser.parse_args()
     optuna.logging.set_verbosity(optuna.logging.WARNING)
@@ -153,13 +175,12 @@ def main() -> None:
         if kept[name].get("first") != first:  # the other tables have grown
             knowing = {name for name, algorithm in ALGORITHMS.items() if algorithm.knowing}
             runs = {b: {a: r for a, r in own.items() if a not in knowing} for b, own in runs.items()}
+        runs = current(runs, options.seeds)
         kept[name] |= {"first": first, "runs": runs}
-        for budget in options.budgets or sorted({b for a in options.only for b in ALGORITHMS[a].budgets}):
+        for budget in options.budgets:
             own = runs.setdefault(f"{budget:g}", {})
             for algorithm in options.only:
-                if options.budgets is None and budget not in ALGORITHMS[algorithm].budgets:
-                    continue
-                if not is_current(own.get(algorithm), algorithm, options.seeds):
+                if budget in ALGORITHMS[algorithm].budgets and algorithm not in own:
                     own[algorithm] = simulated(table, graph, algorithm, budget, range(options.seeds))
                     seconds = own[algorithm]["seconds"]
                     print(f"{name} {budget:g} {algorithm}: {options.seeds} seeds in {seconds} s", flush=True)

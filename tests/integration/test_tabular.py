@@ -13,9 +13,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.tabular import compare, parts, simulate
+from benchmarks.tabular import algorithms, compare, parts, simulate
 from benchmarks.tabular.algorithms import ALGORITHMS, TOSS
 from benchmarks.tabular.drawing import COSTLY_DIMENSION, drawn, space_of
+from benchmarks.tabular.made_by import digest_of
 from benchmarks.tabular.plan import FIDELITIES, SERIES, Job, Series, jobs
 from benchmarks.tabular.replay import Trace, replay
 from benchmarks.tabular.store import DATA, Store, key_of
@@ -184,24 +185,18 @@ def test_figures_rank_a_search_that_learns_above_one_that_is_unlucky(table: Tabl
 
 
 def test_a_result_is_remade_when_its_code_or_the_number_of_seeds_has_changed() -> None:
-    made_by = {name: algorithm.made_by for name, algorithm in ALGORITHMS.items()}
-    assert made_by["toss"] == made_by["toss, 3 transferred"] == TOSS.made_by
-    different = (
-        "racing",
-        "racing from nothing, rf_bore",
-        "toss",
-        "toss, reduced space",
-        "rf_bore",
-        "rf_ei",
-        "grash",
-    )
-    assert len({made_by[name] for name in different}) == len(different)
+    made_by = algorithms.MADE_BY
+    assert len(set(made_by.values())) == len(made_by)  # code or arguments differ
+    more = {"surrogate_options": {"trees": 26}}
+    assert digest_of(TOSS.search, TOSS.options) == made_by["toss"] != digest_of(TOSS.search, more)
     run = {"quality": [0.5] * 30, "made_by": made_by["racing"]}
     assert simulate.is_current(run, "racing", 30)
     assert not simulate.is_current(run, "racing", 31)
     assert not simulate.is_current(run, "toss", 30)
     assert not simulate.is_current({"quality": [0.5] * 30}, "racing", 30)
     assert not simulate.is_current(None, "racing", 30)
+    runs = {"3": {"racing": run}, "6": {"racing, full graph only": run}, "15": {"gone": run}}
+    assert simulate.current(runs, 30) == {"3": {"racing": run}, "6": {}, "15": {}}
 
 
 def test_parts_of_a_table_differ_from_seed_to_seed_and_are_the_same_for_all_searches(

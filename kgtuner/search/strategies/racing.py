@@ -21,7 +21,7 @@ ON_FULL = (1 / 4, 1.0)
 WHOLE = 1 / 3
 """Share of what is spent that goes into whole trainings on the full graph, one training more or less."""
 KEPT = 1 / 3
-"""Share of a small budget whose last part goes to what can still be trained as a whole."""
+"""The last part of a budget, as a share of it and one training at most, goes to the best that can still go on."""
 
 
 @dataclass(frozen=True, order=True)
@@ -79,6 +79,8 @@ def racing(
     subgraph, has a quarter and a whole one on the full graph, and goes on when it is among the best quarter: a subgraph
     tells good from bad, and not the best from the good.
 
+    To race sixteen to the end costs five or six whole trainings, so with a budget of no more nothing is drawn.
+
     The sampler has seen all rungs: each configuration counts where it got furthest, and values are compared within a
     rung. Where whole trainings fall behind a third of what is spent, and at the end of the budget, the best that can
     still go on does, whether it has earned it or not. All this was chosen on the tables of ComplEx on UMLS and CoDEx-S,
@@ -91,7 +93,8 @@ def racing(
         sampler: a name from `SAMPLERS`.
         use_subgraph: False to race on the full graph alone.
         use_first: False to begin with what the sampler draws.
-        whole: share of what is spent that goes into whole trainings; 0 to train to the end what has earned it alone.
+        whole: share of what is spent that goes into whole trainings; 0 for none but those that are earned and those at
+            the end of the budget.
     """
     proposer = SAMPLERS[sampler](problem.space, seed=problem.seed, **problem.options)  # type: ignore[arg-type]
     short, full = ladder_of(problem, use_subgraph=use_subgraph), ladder_of(problem, use_subgraph=False)

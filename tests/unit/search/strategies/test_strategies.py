@@ -12,12 +12,15 @@ import numpy as np
 import pytest
 
 from kgtuner.domains import Float
+from kgtuner.search.proposals import Observations
+from kgtuner.search.samplers import SAMPLERS
 from kgtuner.search.strategies import FULL, STRATEGIES, Answer, Asking, Fidelity, Problem, Request
 from kgtuner.search.strategies.grash import grash
 from kgtuner.search.strategies.racing import racing
 from kgtuner.search.strategies.single import single
 from kgtuner.search.strategies.toss import toss
 from kgtuner.space import Parameter, Space
+from kgtuner.types import FloatArray
 
 Value = Callable[[Request], float]
 
@@ -181,9 +184,68 @@ def test_racing_without_a_share_for_whole_trainings_makes_those_that_were_earned
     )
     whole = [number for number, r in enumerate(requests) if r.share == 1.0]
     earned = sum(r.share == 1 / 4 and r.fidelity == FULL for r in requests) // 4
-    assert earned <= len(whole) <= earned + 2  # the end of the budget, one training and what is left of it
+    assert earned < len(whole) <= earned + 2  # the end of the budget, one training and what is left of it
     third = carried_out(racing(dataclasses.replace(problem(24.0, pool=600), options={}), "random"))
     assert len(whole) < sum(r.share == 1.0 for r in third)
+
+
+def test_racing_with_its_own_budget_lets_sixteen_race_and_draws_when_there_is_more() -> None:
+    plain = problem(STRATEGIES["racing"].trainings, pool=200)
+    assert plain.pool is not None
+    given = list(plain.pool[:16])
+    for budget, draws in ((plain.budget, False), (12.0, True)):
+        requests = carried_out(racing(dataclasses.replace(plain, budget=budget, first=given)))
+        assert any((r.fidelity, r.share) == (FULL, 1.0) for r in requests)
+        assert any(r.fidelity == "small" for r in requests) == draws
+
+
+def test_a_failure_on_a_rung_never_goes_on_and_counts_among_those_that_were_there() -> None:
+    plain = problem(8.0, pool=200)
+    assert plain.pool is not None
+    by_height = plain.pool[np.argsort(np.abs(plain.pool[:, 0] - 0.3))]
+    failing = {by_height[i].tobytes() for i in (0, 1)}
+
+    def value(request: Request) -> float:
+        return math.nan if request.row.tobytes() in failing else height(request)
+
+    given = [by_height[i] for i in (0, 1, 3, 2)]  # half of the four is two: the others, both of them
+    requests = carried_out(racing(dataclasses.replace(plain, first=given)), value)
+    made = [sum(r.row.tobytes() == row.tobytes() for r in requests) for row in given]
+    assert made[:2] == [1, 1]
+    before = requests[: next(n for n, r in enumerate(requests) if r.fidelity == "small")]
+    assert {r.row.tobytes() for r in before if r.share == 1 / 4} == {row.tobytes() for row in given[2:]}
+
+
+def test_racing_tells_its_sampler_where_each_got_furthest(monkeypatch: pytest.MonkeyPatch) -> None:
+    told: list[tuple[list[Request], Observations]] = []
+    made: list[Request] = []
+
+    class Watched(SAMPLERS["random"]):  # type: ignore[misc]
+        def choose(self, space: Space, observations: Observations, number: int, pool: FloatArray) -> int:
+            told.append((list(made), observations))
+            return int(super().choose(space, observations, number, pool))
+
+    monkeypatch.setitem(SAMPLERS, "watched", Watched)
+
+    def value(request: Request) -> float:
+        made.append(request)
+        return height(request) + request.share  # another one on each rung
+
+    carried_out(racing(dataclasses.replace(problem(6.0, pool=200), options={}), "watched"), value)
+    requests, observations = told[-1]
+    last = {request.row.tobytes(): request for request in requests}
+    rungs = {
+        ("small", 1 / 16): 0,
+        ("small", 1 / 4): 1,
+        (FULL, 1 / 4): 3,
+        (FULL, 1.0): 4,
+    }  # 2: of what is given
+    assert len(observations.codes) == len(last) > 10
+    assert set(observations.groups) == {0, 1, 3, 4}
+    for row, seen, group in zip(observations.codes, observations.values, observations.groups, strict=True):
+        request = last[row.tobytes()]
+        assert group == rungs[request.fidelity, request.share]
+        assert seen == height(request) + request.share
 
 
 def test_racing_has_no_trainings_that_are_not_worth_their_start() -> None:
