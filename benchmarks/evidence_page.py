@@ -44,7 +44,7 @@ RACING = {
     "racing, full graph only": "what is drawn on the full graph too",
     "racing from nothing": "without what was good elsewhere",
     "racing from nothing, full graph only": "that, on the full graph only",
-    "racing from nothing, no third for whole trainings": "that, to the end only what has earned it",
+    "racing from nothing, no third for whole trainings": "that, without the third for whole trainings",
     "racing from nothing, random proposals": "that, with random proposals",
     "racing from nothing, rf_bore": "that, with BORE instead of EI",
 }
