@@ -124,13 +124,14 @@ def graph() -> KnowledgeGraph:
 
 
 def started(
-    worker: type[Worker], folder: Path, clock: Clock, algorithm: str, seconds: float = 120.0
+    worker: type[Worker], folder: Path, clock: Clock, algorithm: str, seconds: float = 120.0, **changes: Any
 ) -> TuningRun:
     settings = TuneSettings(
         models=("complex",),
         budget=Budget(seconds=seconds),
         space=default_space(algorithm),
         algorithm=algorithm,
+        **changes,
     )
     run_folder = RunFolder(folder)
     run_folder.create()
@@ -145,16 +146,20 @@ def asked(run: TuningRun) -> list[tuple[int, str, dict[str, Any], float | None]]
     )  # fmt: skip
 
 
-@pytest.mark.parametrize("name", STRATEGIES)
+@pytest.mark.parametrize(
+    ("name", "earlier", "on_subgraphs"),
+    [*((name, name != "racing", True) for name in STRATEGIES), ("racing", True, False)],
+)
 def test_a_budget_is_kept_and_something_is_trained_on_the_full_graph(
-    name: str, worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
+    name: str, earlier: bool, on_subgraphs: bool, worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
+    """Racing has nothing left for a subgraph when it has raced what was good elsewhere."""
     clock = Clock()
-    run = started(worker, tmp_path, clock, name)
+    run = started(worker, tmp_path, clock, name, try_earlier=earlier)
     by_strategy(run, graph)
     assert 40 < clock.now <= 119
     assert any(graph_name == "full" for _, graph_name, _, _ in asked(run))
-    assert any(graph_name != "full" for _, graph_name, _, _ in asked(run))
+    assert any(graph_name != "full" for _, graph_name, _, _ in asked(run)) == on_subgraphs
 
 
 def test_a_training_that_goes_on_has_what_is_behind_it_and_what_is_left(
