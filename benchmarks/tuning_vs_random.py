@@ -21,6 +21,7 @@ from typing import Any
 import record
 
 import kgtuner as kt
+from kgtuner.defaults import default_for
 from kgtuner.tuning.budget import parse_seconds
 
 ARMS: dict[str, dict[str, Any]] = {
@@ -81,7 +82,8 @@ def default(graph: str, budget: str, seed: int, model: str) -> dict[str, Any]:
     """The default configuration with the whole budget to itself."""
     seconds = parse_seconds(budget)
     loaded = kt.load_dataset(graph)
-    config = kt.default_config(model).limited(max_seconds=seconds, validate_every_seconds=seconds / 12)
+    config = default_for(model, loaded.n_entities, all_entities=True)
+    config = config.limited(max_seconds=seconds, validate_every_seconds=seconds / 12)
     run = kt.train(loaded, config, seed=seed, threads=1)
     metrics = kt.evaluate(run, split="test").overall.to_mapping()
     return {"test": metrics, "valid_mrr": run.report["valid"]["mrr"], "seconds": run.report["seconds"]}

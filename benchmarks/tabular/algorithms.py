@@ -96,7 +96,6 @@ ALGORITHMS: dict[str, Algorithm] = {
     "racing, full graph only": RACING.but(use_subgraph=False),
     "racing from nothing": FROM_NOTHING,
     "racing from nothing, full graph only": FROM_NOTHING.but(use_subgraph=False),
-    "racing from nothing, no third for whole trainings": FROM_NOTHING.but(whole=0.0),
     "racing from nothing, random proposals": dataclasses.replace(
         FROM_NOTHING.but(sampler="random"), forest=False
     ),

@@ -36,6 +36,8 @@ FIDELITIES = {
         Fidelity("walk-0.2-scaled", "random_walk", 0.2, scaled=True),
         Fidelity("single-0.2", "random_walk", 0.2, starts=1),
         Fidelity("core-0.2", "k_core", 0.2, scaled=True),
+        Fidelity("pagerank-0.2", "pagerank_nodes", 0.2),
+        Fidelity("edges-0.2", "random_edges", 0.2),
     )
 }
 
@@ -90,6 +92,8 @@ SERIES = (
     Series("codex-s", "complex", "core-0.2", 4.0, 100, start=20, stride=2),
     Series("codex-s", "complex", "single-0.2", 4.0, 100, start=30, stride=2),
     Series("codex-s", "complex", "walk-0.05", 1.0, 100, start=30, stride=2),
+    Series("codex-s", "complex", "pagerank-0.2", 4.0, 100, start=30, stride=2),
+    Series("codex-s", "complex", "edges-0.2", 4.0, 100, start=30, stride=2),
     Series("codex-s", "distmult", "full", 16.0, 150, start=60, stride=2),
     Series("codex-s", "distmult", "walk-0.2", 4.0, 150, start=60, stride=2),
     Series("codex-s", "transe", "full", 16.0, 150, start=60, stride=2),

@@ -9,6 +9,8 @@ from kgtuner.graph import KnowledgeGraph
 from kgtuner.registry import lookup
 from kgtuner.subgraph.induced import MIN_VALID_TRIPLES, Subgraph, induced_subgraph
 from kgtuner.subgraph.k_core import k_core
+from kgtuner.subgraph.pagerank import pagerank_nodes
+from kgtuner.subgraph.random_edges import random_edges
 from kgtuner.subgraph.random_walk import EntitySampler, random_walk
 
 __all__ = ["MIN_VALID_TRIPLES", "SUBGRAPH_SAMPLERS", "Subgraph", "sample_subgraph"]
@@ -16,6 +18,8 @@ __all__ = ["MIN_VALID_TRIPLES", "SUBGRAPH_SAMPLERS", "Subgraph", "sample_subgrap
 SUBGRAPH_SAMPLERS: dict[str, EntitySampler] = {
     "random_walk": random_walk,
     "k_core": k_core,
+    "pagerank_nodes": pagerank_nodes,
+    "random_edges": random_edges,
 }
 
 

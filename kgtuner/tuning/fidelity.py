@@ -11,7 +11,7 @@ from kgtuner.execution.storage import value_of
 GRAPH = "graph"
 """Attribute of a trial of a strategy: "full", or the sampler and the share of its subgraph, such as k_core-0.4."""
 
-KINDS = {"random_walk": "walk", "k_core": "core"}
+KINDS = {"random_walk": "walk", "k_core": "core", "pagerank_nodes": "PageRank", "random_edges": "edges"}
 
 
 def fidelity_of(stage: str, trial: FrozenTrial, subgraph_ratio: float) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks.tabular import algorithms, compare, parts, simulate
+from benchmarks.tabular import algorithms, compare, parts, simulate, subgraphs
 from benchmarks.tabular.algorithms import ALGORITHMS, TOSS
 from benchmarks.tabular.drawing import COSTLY_DIMENSION, drawn, space_of
 from benchmarks.tabular.made_by import digest_of
@@ -218,6 +218,28 @@ def test_parts_of_a_table_differ_from_seed_to_seed_and_are_the_same_for_all_sear
             assert best == max(t.value for n in numbers if not (t := table.trainings[FULL][n]).failed)
             assert len(set(numbers)) == round(2 / 3 * 40)
     assert given["racing", 0] == given["random", 0] != given["racing", 1] == given["random", 1]
+
+
+def test_toss_on_another_subgraph_is_judged_on_the_same_configurations(table: Table) -> None:
+    numbers = table.numbers(("walk-0.4",))[:30]
+    with_stage, without = (
+        subgraphs.replayed(table, numbers, subgraph, 10.0, seed=0)
+        for subgraph in ("walk-0.4", subgraphs.WITHOUT)
+    )
+    values = {table.trainings[FULL][n].value for n in numbers}
+    assert {with_stage, without} <= values
+
+
+def test_regrets_of_subgraphs_are_compared_with_the_usual_one_seed_by_seed() -> None:
+    runs: dict[str, dict[str, list[float | None]]] = {
+        subgraphs.USUAL: {"3": [0.4, 0.3, 0.4, 0.4, 0.3, 0.4, 0.3]},
+        "walk-0.1": {"3": [0.2, 0.1, 0.3, 0.2, None, 0.3, 0.1]},
+    }
+    shown = subgraphs.figures(0.5, runs)
+    assert shown[subgraphs.USUAL]["3"]["mean"] == pytest.approx(0.5 - 2.5 / 7)
+    assert shown["walk-0.1"]["3"]["mean"] == pytest.approx(0.5 - 1.2 / 7)  # nothing found: all of it
+    assert shown[subgraphs.USUAL]["3"]["p"] is None
+    assert shown["walk-0.1"]["3"]["p"] == pytest.approx(2 / 2**7)  # worse for each of seven
 
 
 def test_p_values_are_adjusted_for_their_number() -> None:

@@ -18,8 +18,6 @@ SHORT = (1 / 16, 1 / 4)
 """Shares of a whole training that the rungs have on the graph where a configuration begins."""
 ON_FULL = (1 / 4, 1.0)
 """Those on the full graph for what has begun on a subgraph."""
-WHOLE = 1 / 3
-"""Share of what is spent that goes into whole trainings on the full graph, one training more or less."""
 KEPT = 1 / 3
 """The last part of a budget, as a share of it and one training at most, goes to the best that can still go on."""
 
@@ -69,7 +67,6 @@ def racing(
     *,
     use_subgraph: bool = True,
     use_first: bool = True,
-    whole: float = WHOLE,
 ) -> Asking:
     """Whenever something has earned it, the best of a rung goes on; otherwise another configuration starts below.
 
@@ -82,9 +79,9 @@ def racing(
     To race sixteen to the end costs five or six whole trainings, so with a budget of no more nothing is drawn.
 
     The sampler has seen all rungs: each configuration counts where it got furthest, and values are compared within a
-    rung. Where whole trainings fall behind a third of what is spent, and at the end of the budget, the best that can
-    still go on does, whether it has earned it or not. All this was chosen on the tables of ComplEx on UMLS and CoDEx-S,
-    with other seeds than those that are reported, the race of what is given on random two thirds of their rows.
+    rung. At the end of the budget the best that can still go on does, whether it has earned it or not. All this was
+    chosen on the tables of ComplEx on UMLS and CoDEx-S, with other seeds than those that are reported, the race of what
+    is given on random two thirds of their rows.
 
     Source: asynchronous halving of Li et al. (2020), https://arxiv.org/abs/1810.05934, with proposals as in Klein et
     al. (2020), https://arxiv.org/abs/2003.10865, by a forest in place of a Gaussian process.
@@ -93,8 +90,6 @@ def racing(
         sampler: a name from `SAMPLERS`.
         use_subgraph: False to race on the full graph alone.
         use_first: False to begin with what the sampler draws.
-        whole: share of what is spent that goes into whole trainings; 0 for none but those that are earned and those at
-            the end of the budget.
     """
     proposer = SAMPLERS[sampler](problem.space, seed=problem.seed, **problem.options)  # type: ignore[arg-type]
     short, full = ladder_of(problem, use_subgraph=use_subgraph), ladder_of(problem, use_subgraph=False)
@@ -103,11 +98,9 @@ def racing(
     )
     waiting = list(problem.first) if use_first else []
     runners: list[Runner] = []
-    spent = in_whole = 0.0
+    spent = 0.0
     while spent < problem.budget:
-        runner = _next_best(runners, rungs) if whole * spent - in_whole >= 1.0 else None
-        if runner is None:
-            runner = _promotable(runners, rungs)
+        runner = _promotable(runners, rungs)
         if runner is None and problem.budget - spent <= min(1.0, KEPT * problem.budget):
             runner = _next_best(runners, rungs)
         if runner is None and waiting:
@@ -122,7 +115,6 @@ def racing(
         answer = yield Request(runner.row, rung.fidelity, rung.share)
         runner.values.append(answer.value)
         spent += answer.cost
-        in_whole += answer.cost if rung == full[-1] else 0.0
 
 
 def ladder_of(problem: Problem, *, use_subgraph: bool) -> list[Rung]:

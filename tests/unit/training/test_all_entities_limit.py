@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kgtuner.defaults import default_config, default_for
+from kgtuner.defaults import SAMPLED, default_config, default_for
 from kgtuner.errors import ConfigError
 from kgtuner.experiment import prepare
 from kgtuner.graph.given_negatives import GivenNegatives
@@ -40,7 +40,8 @@ def test_a_mode_that_makes_no_sense_is_refused_with_the_reason() -> None:
 def test_the_default_of_a_large_graph_samples_and_has_the_published_dimension() -> None:
     usual = default_config("complex")
     assert usual.training.mode == "one_vs_all"
-    assert default_for("complex", 1_000, all_entities=True) == usual
+    assert default_for("complex", 9_999, all_entities=True) == usual
+    assert default_for("complex", 10_000, all_entities=True) == usual.updated(SAMPLED)
     large = default_for("complex", 2_500_604, all_entities=False)
     assert (large.training.mode, large.negatives.name) == ("negative_sampling", "shared")
     assert large.model.options["dimension"] == 100
