@@ -44,9 +44,20 @@ RACING = {
     "racing, full graph only": "what is drawn on the full graph too",
     "racing from nothing": "without what was good elsewhere",
     "racing from nothing, full graph only": "that, on the full graph only",
-    "racing from nothing, no third for whole trainings": "that, without the third for whole trainings",
     "racing from nothing, random proposals": "that, with random proposals",
     "racing from nothing, rf_bore": "that, with BORE instead of EI",
+}
+FIRST_STAGES = {
+    "walk-0.2": "random walk, 20%, ten starts",
+    "single-0.2": "random walk, 20%, one start",
+    "walk-0.2-scaled": "random walk, 20%, fewer negatives",
+    "walk-0.05": "random walk, 5%",
+    "walk-0.1": "random walk, 10%",
+    "walk-0.4": "random walk, 40%",
+    "pagerank-0.2": "PageRank nodes, 20%",
+    "edges-0.2": "random edges, 20%",
+    "core-0.2": "k-core, at most 20%",
+    "no subgraph stage": "no subgraph stage",
 }
 ARMS = {
     "two_stage": "KGTuner, two stages",
@@ -186,6 +197,21 @@ def left_out(tables: Figures, called: dict[str, str], what: str) -> str:
     return markdown([what, *head], body)
 
 
+def first_stages(regret: Figures) -> str:
+    """TOSS with other subgraphs: mean regrets, and p against the usual one."""
+    body = [
+        [words, *(cell for budget in LEFT_OUT for cell in with_p(regret[name][budget]))]
+        for name, words in FIRST_STAGES.items()
+    ]
+    head = [cell for budget in LEFT_OUT for cell in (f"{budget} trainings", "p")]
+    return markdown(["TOSS on", *head], body)
+
+
+def with_p(figure: Figures) -> list[str]:
+    p = figure["p"]
+    return [range_of(figure, "mean"), "" if p is None else "< .001" if p < 0.001 else short(p)]
+
+
 def mean(budget: Figures, name: str) -> str:
     found = budget.get("regret", {}).get(name)
     return "" if found is None else short(found["mean"])
@@ -242,6 +268,7 @@ def files() -> dict[Path, str | None]:
         "tests": tests(simulated),
         "parts": on_parts(result("search_parts")["tables"]),
         "toss": left_out(simulated, TOSS, "TOSS"),
+        "subgraph stages": first_stages(result("search_subgraphs")["regret"]),
         "racing": left_out(simulated, RACING, "racing"),
         "real": real(result("tuning_codex-s_complex_20m")["runs"]),
         "real WN18RR": real(result("tuning_wn18rr_complex_60m")["runs"]),

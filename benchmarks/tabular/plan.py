@@ -18,6 +18,7 @@ class Fidelity:
         ratio: share of the entities.
         starts: of the walk.
         scaled: whether sampled negatives shrink with the entities.
+        seed: of the sampling; a second one has another subgraph.
     """
 
     name: str
@@ -25,6 +26,7 @@ class Fidelity:
     ratio: float = 1.0
     starts: int = 10
     scaled: bool = False
+    seed: int = 0
 
 
 FULL = Fidelity("full")
@@ -34,6 +36,7 @@ FIDELITIES = {
         FULL,
         *(Fidelity(f"walk-{ratio:g}", "random_walk", ratio) for ratio in (0.05, 0.1, 0.2, 0.4)),
         Fidelity("walk-0.2-scaled", "random_walk", 0.2, scaled=True),
+        Fidelity("walk-0.2-second", "random_walk", 0.2, seed=1),
         Fidelity("single-0.2", "random_walk", 0.2, starts=1),
         Fidelity("core-0.2", "k_core", 0.2, scaled=True),
         Fidelity("pagerank-0.2", "pagerank_nodes", 0.2),
@@ -94,6 +97,7 @@ SERIES = (
     Series("codex-s", "complex", "walk-0.05", 1.0, 100, start=30, stride=2),
     Series("codex-s", "complex", "pagerank-0.2", 4.0, 100, start=30, stride=2),
     Series("codex-s", "complex", "edges-0.2", 4.0, 100, start=30, stride=2),
+    Series("codex-s", "complex", "walk-0.2-second", 4.0, 100, start=30, stride=2),
     Series("codex-s", "distmult", "full", 16.0, 150, start=60, stride=2),
     Series("codex-s", "distmult", "walk-0.2", 4.0, 150, start=60, stride=2),
     Series("codex-s", "transe", "full", 16.0, 150, start=60, stride=2),

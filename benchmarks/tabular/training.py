@@ -32,12 +32,12 @@ MEMORY = 4_000_000_000
 
 @cache
 def graph_of(name: str, fidelity: str) -> KnowledgeGraph:
-    """The graph that a fidelity trains on; sampled with seed 0, always the same one."""
+    """The graph that a fidelity trains on, always the same one."""
     kind = FIDELITIES[fidelity]
     full = kt.load_dataset(name)
     if kind.method is None:
         return full
-    return sample_subgraph(full, kind.ratio, kind.starts, 0, kind.method, min_valid_triples=1).graph
+    return sample_subgraph(full, kind.ratio, kind.starts, kind.seed, kind.method, min_valid_triples=1).graph
 
 
 @cache

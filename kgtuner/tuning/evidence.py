@@ -7,12 +7,12 @@ from typing import TYPE_CHECKING, Any
 
 from optuna.trial import FrozenTrial
 
-from kgtuner.defaults import default_config
 from kgtuner.errors import RunError
 from kgtuner.execution.storage import REASON, RESULT, value_of
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.graph.statistics import relation_categories
 from kgtuner.tuning.fidelity import fidelity_of
+from kgtuner.tuning.found import found_config
 from kgtuner.tuning.kept_models import AGAIN, DEFAULT
 from kgtuner.tuning.result import STAGES
 from kgtuner.tuning.run_folder import RunFolder
@@ -85,7 +85,7 @@ def pairs_of(stored: Mapping[str, list[FrozenTrial]], subgraph_ratio: float) -> 
             continue  # of a strategy, which trains it for longer
         seen.append(trial.params)
         for fidelity, trials in small.items():
-            same = _default_of(trials, str(name)) if name else [t for t in trials if t.params == trial.params]
+            same = _as_default(trials, trial) if name else [t for t in trials if t.params == trial.params]
             if same:
                 pair = (value_of(same[0]), value_of(trial), same[0].number, trial.number)
                 rows.append((*pair, bool(name), fidelity))
@@ -93,14 +93,14 @@ def pairs_of(stored: Mapping[str, list[FrozenTrial]], subgraph_ratio: float) -> 
     return pd.DataFrame(rows, columns=columns)
 
 
-def _default_of(trials: list[FrozenTrial], model: str) -> list[FrozenTrial]:
-    """The trial on the subgraph that stands for a model's default configuration, at the subgraph's own sizes."""
-    wanted = UNSAID | default_config(model).flat()
+def _as_default(trials: list[FrozenTrial], default: FrozenTrial) -> list[FrozenTrial]:
+    """Those on the subgraph with the configuration of a default on the full graph, at whatever sizes."""
+    wanted = UNSAID | found_config(default).flat()
     sizes = ("model.dimension", "training.batch_size")
     return [
         t
         for t in trials
-        if t.params.get("model.name") == model
+        if t.params
         and all(wanted.get(name) == value for name, value in t.params.items() if name not in sizes)
     ]
 

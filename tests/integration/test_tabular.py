@@ -16,12 +16,14 @@ import pytest
 from benchmarks.tabular import algorithms, compare, parts, simulate, subgraphs
 from benchmarks.tabular.algorithms import ALGORITHMS, TOSS
 from benchmarks.tabular.drawing import COSTLY_DIMENSION, drawn, space_of
+from benchmarks.tabular.evidence import TOGETHER, on_the_same
 from benchmarks.tabular.made_by import digest_of
 from benchmarks.tabular.plan import FIDELITIES, SERIES, Job, Series, jobs
 from benchmarks.tabular.replay import Trace, replay
 from benchmarks.tabular.store import DATA, Store, key_of
 from benchmarks.tabular.table import Table, Training
 from benchmarks.tabular.training import config_of, trained
+from kgtuner.analysis.trials import Trials
 from kgtuner.search.strategies import FULL, STRATEGIES, Asking, Problem, Request
 from kgtuner.search.strategies.single import single
 
@@ -240,6 +242,33 @@ def test_regrets_of_subgraphs_are_compared_with_the_usual_one_seed_by_seed() -> 
     assert shown["walk-0.1"]["3"]["mean"] == pytest.approx(0.5 - 1.2 / 7)  # nothing found: all of it
     assert shown[subgraphs.USUAL]["3"]["p"] is None
     assert shown["walk-0.1"]["3"]["p"] == pytest.approx(2 / 2**7)  # worse for each of seven
+
+
+def test_subgraphs_are_compared_on_the_configurations_that_all_have_and_two_of_them_by_their_mean_rank() -> (
+    None
+):
+    space = space_of("complex")
+    codes = space.codes.rows([drawn("complex", number) for number in range(5)])
+    values = {
+        FULL: {0: 0.1, 1: 0.2, 2: 0.3, 3: 0.4},
+        TOGETHER[0]: {4: 0.5, 2: 0.3, 1: math.nan, 0: 0.1},
+        TOGETHER[1]: {0: 0.7, 1: 0.4, 2: 0.6},
+    }
+    rows = [(name, number, value) for name, own in values.items() for number, value in own.items()]
+    trials = Trials(
+        space,
+        codes[[number for _, number, _ in rows]],
+        np.array([value for _, _, value in rows]),
+        np.array([float(number + 1) for _, number, _ in rows]),
+        tuple(name for name, _, _ in rows),
+    )
+    same = on_the_same(trials)
+    together = " + ".join(TOGETHER)
+    assert {name: len(same.of(name)) for name in set(same.groups)} == dict.fromkeys((*values, together), 3)
+    for name in values:
+        assert np.array_equal(same.of(name).codes, codes[:3], equal_nan=True)
+    assert same.of(together).values.tolist() == [2 + 3, 1 + 1, 3 + 2]  # a failure ranks last
+    assert same.of(together).seconds.tolist() == [2.0, 4.0, 6.0]
 
 
 def test_p_values_are_adjusted_for_their_number() -> None:

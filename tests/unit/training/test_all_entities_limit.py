@@ -42,6 +42,8 @@ def test_the_default_of_a_large_graph_samples_and_has_the_published_dimension() 
     assert usual.training.mode == "one_vs_all"
     assert default_for("complex", 9_999, all_entities=True) == usual
     assert default_for("complex", 10_000, all_entities=True) == usual.updated(SAMPLED)
+    assert default_for("conve", 10_000, all_entities=True) == default_config("conve")
+    assert default_for("conve", 10_000, all_entities=False).training.mode == "negative_sampling"
     large = default_for("complex", 2_500_604, all_entities=False)
     assert (large.training.mode, large.negatives.name) == ("negative_sampling", "shared")
     assert large.model.options["dimension"] == 100

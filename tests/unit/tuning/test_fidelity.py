@@ -8,9 +8,12 @@ import optuna
 import pytest
 from optuna.trial import FrozenTrial, TrialState
 
+from kgtuner.defaults import default_for
+from kgtuner.execution.storage import RESULT
 from kgtuner.plots.transfer import transfer_sentence
 from kgtuner.tuning.evidence import pairs_of
 from kgtuner.tuning.fidelity import GRAPH, comparable, fidelity_of
+from kgtuner.tuning.kept_models import DEFAULT
 
 
 def trial(value: float | None, graph: str | None = None, number: int = 0, rate: float = 0.1) -> FrozenTrial:
@@ -64,3 +67,26 @@ def test_pairs_are_of_one_subgraph_each_and_of_the_first_training_on_the_full_gr
         "core 10%: 1 configuration went to the full graph: too few for a rank correlation. "
         "core 20%: 1 configuration went to the full graph: too few for a rank correlation."
     )
+
+
+def test_a_default_is_paired_with_its_configuration_on_the_subgraph_at_any_size() -> None:
+    default = default_for("complex", 20_000, all_entities=True)
+    names = ("training.mode", "negatives.name", "model.dimension", "regularizer.weight")
+    asked = {name: default.flat()[name] for name in names}
+
+    def with_params(value: float, params: dict[str, Any], **attrs: Any) -> FrozenTrial:
+        distributions = {
+            name: optuna.distributions.CategoricalDistribution([v]) for name, v in params.items()
+        }
+        return optuna.trial.create_trial(
+            value=value, params=params, distributions=distributions, user_attrs=attrs
+        )
+
+    small = [
+        with_params(0.9, asked | {"training.mode": "one_vs_all"}),
+        with_params(0.8, asked | {"regularizer.weight": 0.5}),
+        with_params(0.7, asked | {"model.dimension": 64}),
+    ]
+    full = with_params(0.3, {}, **{DEFAULT: "complex", RESULT: {"config": default.to_mapping()}})
+    pairs = pairs_of({"subgraph": small, "full": [full]}, 0.2)
+    assert pairs[["subgraph", "full", "default"]].to_numpy().tolist() == [[0.7, 0.3, True]]
