@@ -21,7 +21,6 @@ from benchmarks.tabular.algorithms import ALGORITHMS, MADE_BY, TREES
 from benchmarks.tabular.compare import interval, p_value, regrets
 from benchmarks.tabular.replay import replay
 from benchmarks.tabular.simulate import SUBGRAPH, digest, good_elsewhere, is_current
-from benchmarks.tabular.store import DATA
 from benchmarks.tabular.table import Table
 from kgtuner.search.strategies import FULL
 
@@ -108,9 +107,10 @@ def main() -> None:
     optuna.logging.set_verbosity(optuna.logging.WARNING)
     path = record.RESULTS / f"{NAME}.json"
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))["tables"] if path.exists() else {}
+    tables = {name: Table.load(*name.rsplit("-", 1)) for name in TABLES}
+    of = {name: digest(table, (SUBGRAPH[name.rpartition("-")[0]],)) for name, table in tables.items()}
     for name in options.tables:
-        graph, _, model = name.rpartition("-")
-        table, of = Table.load(graph, model), {other: digest(DATA / f"{other}.parquet") for other in TABLES}
+        graph, table = name.rpartition("-")[0], tables[name]
         if kept.get(name, {}).get("tables") != of:  # the other one decides what racing is given
             kept[name] = {"tables": of, "runs": {}}
         runs = kept[name]["runs"]

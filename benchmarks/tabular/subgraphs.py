@@ -20,7 +20,6 @@ from benchmarks.tabular.algorithms import ALGORITHMS, MADE_BY, PARTS, TREES
 from benchmarks.tabular.compare import interval, p_value, regrets
 from benchmarks.tabular.replay import replay
 from benchmarks.tabular.simulate import digest
-from benchmarks.tabular.store import DATA
 from benchmarks.tabular.table import Table
 from kgtuner.search.strategies import FULL
 
@@ -86,7 +85,7 @@ def main() -> None:
     numbers = table.numbers(SUBGRAPHS)
     best = max(t.value for n in numbers if not (t := table.trainings[FULL][n]).failed)
     about = {
-        "table": digest(DATA / f"{TABLE}.parquet"),
+        "table": digest(table, SUBGRAPHS),
         "made_by": MADE_BY[ALGORITHM],
         "configurations": len(numbers),
         "best": best,
