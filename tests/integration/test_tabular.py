@@ -201,6 +201,23 @@ def test_a_result_is_remade_when_its_code_or_the_number_of_seeds_has_changed() -
     assert simulate.current(runs, 30) == {"3": {"racing": run}, "6": {}, "15": {}}
 
 
+def test_a_table_counts_as_the_same_as_long_as_what_a_replay_can_ask_for_is(tmp_path: Path) -> None:
+    def seen(*more: dict[str, Any], **changes: Any) -> str:
+        folder = tmp_path / str(len(list(tmp_path.iterdir())))
+        folder.mkdir()
+        store = Store(folder)
+        for row in (a_row(0, **changes), a_row(0, "walk-0.4"), *more):
+            store.add(row)
+        return simulate.digest(Table.load("umls", "complex", folder), ("walk-0.4",))
+
+    before = seen()
+    assert seen(a_row(0, "walk-0.2"), a_row(1)) == before  # of 1 there is nothing on the subgraph
+    assert seen(a_row(1), a_row(1, "walk-0.4")) != before
+    assert seen(curve_value=[0.1, 0.2, 0.3, 0.3]) != before
+    assert seen(cpu_seconds=3.9) != before
+    assert seen(failure="diverged") != before
+
+
 def test_parts_of_a_table_differ_from_seed_to_seed_and_are_the_same_for_all_searches(
     table: Table, monkeypatch: pytest.MonkeyPatch
 ) -> None:
