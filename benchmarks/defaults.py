@@ -139,7 +139,7 @@ def main() -> None:
     for model, name in product(options.models, options.graphs):
         candidates = CANDIDATES.get(model, {}) if name in SECONDS else {}
         if kt.default_config(model).training.mode != "negative_sampling":
-            candidates = candidates | NEGATIVES
+            candidates = NEGATIVES | candidates
         graph = kt.load_dataset(name)
         for candidate, changes in candidates.items():
             what = {"graph": name, "model": model, "candidate": candidate}

@@ -46,13 +46,20 @@ def still_rises(trial: FrozenTrial) -> bool:
 
 
 def value_within(trial: FrozenTrial, seconds: float) -> float:
-    """The best validation of a trial in its first seconds of training; its value if it had no more."""
-    result = trial.user_attrs[RESULT]
+    """What the best validation of a trial in its first seconds of training is worth; its value if it had no more.
+
+    A value is of all validation triples, its curve perhaps of a sample on which every training looks a little better
+    or worse. So the value is taken at the rate at which the curve was below its best.
+    """
+    result, value = trial.user_attrs[RESULT], value_of(trial) or 0.0
     if result["seconds"] <= seconds:
-        return value_of(trial) or 0.0
+        return value
     per_step = result["seconds"] / result["steps"]
     seen = [point["metric"] for point in result["curve"] if point["step"] * per_step <= seconds]
-    return max(seen, default=-math.inf)
+    if not seen:
+        return -math.inf
+    best = max(point["metric"] for point in result["curve"])
+    return float(value * max(seen) / best) if best else value
 
 
 def _first_at(trial: FrozenTrial, share: float) -> dict[str, float]:

@@ -14,14 +14,16 @@ from kgtuner.tuning.memory_plan import GraphSize
 CURVE = [(100, 0.2), (200, 0.4), (300, 0.5), (400, 0.5)]
 
 
-def trial(curve: list[tuple[int, float]], stopped_by: str = "max_seconds") -> optuna.trial.FrozenTrial:
+def trial(
+    curve: list[tuple[int, float]], stopped_by: str = "max_seconds", value: float | None = None
+) -> optuna.trial.FrozenTrial:
     result: dict[str, Any] = {
         "curve": [{"step": step, "metric": metric} for step, metric in curve],
         "seconds": 40.0,
         "steps": 400,
         "stopped_by": stopped_by,
     }
-    value = max(metric for _, metric in curve)
+    value = max(metric for _, metric in curve) if value is None else value
     return optuna.trial.create_trial(value=value, user_attrs={RESULT: result})
 
 
@@ -42,6 +44,14 @@ def test_value_within_some_seconds_is_the_best_validation_until_then() -> None:
     assert value_within(trial(CURVE), 40.0) == 0.5
     assert value_within(trial(CURVE), 1e9) == 0.5
     assert value_within(trial(CURVE), 5.0) == -float("inf")  # nothing was seen yet
+
+
+def test_a_curve_on_a_kinder_sample_does_not_make_the_longer_training_look_better() -> None:
+    longer = trial(CURVE, value=0.45)  # 0.5 on the sample
+    assert value_within(longer, 25.0) == pytest.approx(0.36)
+    assert value_within(longer, 40.0) == 0.45
+    ranks = trial([(100, -40.0), (400, -20.0)], value=-30.0)
+    assert value_within(ranks, 25.0) == pytest.approx(-60.0)
 
 
 @pytest.mark.parametrize(
