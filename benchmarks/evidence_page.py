@@ -47,8 +47,9 @@ RACING = {
     "racing from nothing, random proposals": "that, with random proposals",
     "racing from nothing, rf_bore": "that, with BORE instead of EI",
 }
-FIRST_STAGES = {
+SUBGRAPHS = {
     "walk-0.2": "random walk, 20%, ten starts",
+    "walk-0.2-second": "random walk, 20%, another seed",
     "single-0.2": "random walk, 20%, one start",
     "walk-0.2-scaled": "random walk, 20%, fewer negatives",
     "walk-0.05": "random walk, 5%",
@@ -57,7 +58,7 @@ FIRST_STAGES = {
     "pagerank-0.2": "PageRank nodes, 20%",
     "edges-0.2": "random edges, 20%",
     "core-0.2": "k-core, at most 20%",
-    "no subgraph stage": "no subgraph stage",
+    "walk-0.2 + walk-0.2-second": "two random walks, 20% each",
 }
 ARMS = {
     "two_stage": "KGTuner, two stages",
@@ -118,6 +119,20 @@ def subgraphs(evidence: Figures) -> str:
     ]
     head = ["graph", "subgraph", "configurations", "Spearman (95%)", "of the best fifth kept", "cost"]
     return markdown(head, body)
+
+
+def subgraphs_alike(evidence: Figures) -> str:
+    """CoDEx-S's subgraphs on the same configurations, the best order first."""
+    body = [
+        [
+            SUBGRAPHS[found["group"]],
+            f"{found['spearman']:.2f} ({found['low']:.2f} to {found['high']:.2f})",
+            f"{found['top']:.0%}",
+            f"{found['cost']:.0%}",
+        ]
+        for found in sorted(evidence["codex-s-complex"]["subgraphs_alike"], key=lambda one: -one["spearman"])
+    ]
+    return markdown(["subgraph", "Spearman (95%)", "of the best fifth kept", "cost"], body)
 
 
 def searches(table: Figures) -> str:
@@ -200,11 +215,11 @@ def left_out(tables: Figures, called: dict[str, str], what: str) -> str:
 def first_stages(regret: Figures) -> str:
     """TOSS with other subgraphs: mean regrets, and p against the usual one."""
     body = [
-        [words, *(cell for budget in LEFT_OUT for cell in with_p(regret[name][budget]))]
-        for name, words in FIRST_STAGES.items()
+        [SUBGRAPHS.get(name, name), *(cell for figure in by_budget.values() for cell in with_p(figure))]
+        for name, by_budget in regret.items()
     ]
-    head = [cell for budget in LEFT_OUT for cell in (f"{budget} trainings", "p")]
-    return markdown(["TOSS on", *head], body)
+    budgets = next(iter(regret.values()))
+    return markdown(["TOSS on", *(cell for budget in budgets for cell in (f"{budget} trainings", "p"))], body)
 
 
 def with_p(figure: Figures) -> list[str]:
@@ -264,6 +279,7 @@ def files() -> dict[Path, str | None]:
     parts = {
         "surrogates": surrogates(evidence),
         "subgraphs": subgraphs(evidence),
+        "subgraphs alike": subgraphs_alike(evidence),
         **{f"search {graph}": searches(simulated[table]) for table, graph in GRAPHS.items()},
         "tests": tests(simulated),
         "parts": on_parts(result("search_parts")["tables"]),

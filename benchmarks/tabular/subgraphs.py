@@ -16,7 +16,7 @@ from typing import Any
 import optuna
 
 from benchmarks import record
-from benchmarks.tabular.algorithms import ALGORITHMS, MADE_BY, PARTS, TREES
+from benchmarks.tabular.algorithms import ALGORITHMS, MADE_BY, TREES
 from benchmarks.tabular.compare import interval, p_value, regrets
 from benchmarks.tabular.replay import replay
 from benchmarks.tabular.simulate import digest
@@ -26,6 +26,8 @@ from kgtuner.search.strategies import FULL
 NAME = "search_subgraphs"
 TABLE = "codex-s-complex"
 ALGORITHM = "toss"
+BUDGETS = (3.0, 6.0)
+"""Whole trainings; more of them would train most of so few configurations."""
 USUAL = "walk-0.2"
 WITHOUT = "no subgraph stage"
 SUBGRAPHS = (
@@ -96,7 +98,7 @@ def main() -> None:
     kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {}
     runs = kept.get("runs", {}) if about.items() <= kept.items() else {}
     for subgraph in (*SUBGRAPHS, WITHOUT):
-        for budget in PARTS:
+        for budget in BUDGETS:
             own = runs.setdefault(subgraph, {})
             if f"{budget:g}" in own:
                 continue
