@@ -55,9 +55,8 @@ def pagerank(offsets: IntArray, neighbours: IntArray) -> FloatArray:
     next_to = csr_array((np.ones(len(neighbours)), neighbours, offsets), shape=(n, n))
     scores, change = np.full(n, 1 / n), 1.0
     while change > TOLERANCE:
-        along = next_to @ (
-            scores / np.maximum(degrees, 1)
-        )  # symmetric: what leaves along a row comes in along it
+        # Symmetric: what leaves an entity along its row comes in along the others'.
+        along = next_to @ (scores / np.maximum(degrees, 1))
         anywhere = 1.0 - DAMPING + DAMPING * scores[degrees == 0].sum()
         following = DAMPING * along + anywhere / n
         scores, change = following, float(np.abs(following - scores).sum())

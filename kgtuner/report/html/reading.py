@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from optuna.trial import FrozenTrial
 
-from kgtuner.defaults import default_config
+from kgtuner.defaults import default_for
 from kgtuner.errors import KGTunerError, RunError
 from kgtuner.execution.storage import RESULT, TrialStore
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.plots.importance import importances
 from kgtuner.report.html.examples import RelationExamples, relation_examples
 from kgtuner.report.html.published import Published, published_for
+from kgtuner.training.all_entities_limit import why_not_all_entities
 from kgtuner.tuning.evidence import curves_of, pairs_of, relations_of, spent_of, stored_trials
 from kgtuner.tuning.fidelity import comparable
 from kgtuner.tuning.found import found_config
@@ -182,7 +183,7 @@ def read_run(path: str | Path, *, with_examples: bool = True) -> RunReport:
         default_valid=None if default is None else default.user_attrs[RESULT]["valid"],
         default_test=None if results is None else results.get("default_test"),
         default_seconds=None if default is None else float(default.user_attrs[RESULT]["seconds"]),
-        default_flat=None if best is None else _default_flat(str(model), stored["full"]),
+        default_flat=None if best is None else _default_flat(str(model), graph, stored["full"]),
         published=published_for(graph, model),
         trials=table,
         pairs=pairs_of(stored, settings.subgraph_ratio),
@@ -273,7 +274,10 @@ def _best(chosen: FrozenTrial | None, stored: Mapping[str, list[FrozenTrial]]) -
     )
 
 
-def _default_flat(model: str, trials: list[FrozenTrial]) -> dict[str, Any]:
+def _default_flat(model: str, graph: KnowledgeGraph, trials: list[FrozenTrial]) -> dict[str, Any]:
     """A model's default configuration as it was trained on the full graph, or as it would be."""
     own = best_trial([t for t in trials if t.user_attrs.get(DEFAULT) == model])
-    return (default_config(model) if own is None else found_config(own)).flat()
+    if own is not None:
+        return found_config(own).flat()
+    all_entities = why_not_all_entities(graph) is None
+    return default_for(model, graph.n_entities, all_entities=all_entities).flat()

@@ -6,10 +6,13 @@ import json
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from kgtuner.defaults import default_config, default_for
 from kgtuner.errors import RunError
-from kgtuner.report.html.reading import read_run
+from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.report.html.reading import _default_flat, read_run
 from kgtuner.tuning.run_folder import RunFolder
 
 NewRun = Callable[..., RunFolder]
@@ -134,3 +137,16 @@ def test_a_single_training_has_no_report(tmp_path: Path) -> None:
 def test_no_run_is_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(RunError, match="is not a run folder"):
         read_run(tmp_path)
+
+
+def graph_of(entities: int) -> KnowledgeGraph:
+    triples = np.array([(0, 0, 1), (1, 0, 0)])
+    names = tuple(map(str, range(entities)))
+    return KnowledgeGraph("toy", names, ("r",), triples, triples[:1], triples[:1])
+
+
+def test_a_default_that_was_not_trained_is_that_of_the_size_of_the_graph() -> None:
+    assert _default_flat("complex", graph_of(20), []) == default_config("complex").flat()
+    large = _default_flat("complex", graph_of(10_000), [])
+    assert large == default_for("complex", 10_000, all_entities=True).flat()
+    assert large["training.mode"] == "negative_sampling"
