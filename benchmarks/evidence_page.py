@@ -57,7 +57,7 @@ SUBGRAPHS = {
     "walk-0.4": "random walk, 40%",
     "pagerank-0.2": "PageRank nodes, 20%",
     "edges-0.2": "random edges, 20%",
-    "core-0.2": "k-core, at most 20%",
+    "core-0.2": "k-core, at most 20%, fewer negatives",
     "walk-0.2 + walk-0.2-second": "two random walks, 20% each",
 }
 ARMS = {

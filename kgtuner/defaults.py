@@ -19,7 +19,7 @@ def default_config(model: str) -> TrialConfig:
 
 MANY_TO_SCORE = 10_000
 """Entities from which on scores against all of them buy less than the many more steps that sampled negatives leave time
-for. Measured on one thread of a CPU: graphs of 2,034 and 14,541 entities lie on either side (decision 0057)."""
+for. On one thread of a CPU the two are alike at 6,313 entities, and sampling is ahead at 14,541 (decision 0057)."""
 
 COSTLY_QUERIES = ("conve", "tucker")
 """Models whose step costs so much for the query that sampling saves little; they score all entities while they may."""

@@ -46,7 +46,7 @@ def of_table(path: Path) -> dict[str, Any]:
 def on_the_same(trials: Trials) -> Trials:
     """Those of configurations that have been trained on every graph, and `TOGETHER` as one more graph.
 
-    Two subgraphs together have the mean of a configuration's ranks on either, and the seconds of both.
+    Two subgraphs together have the sum of a configuration's ranks on either, and the seconds of both.
     """
     tables = {
         name: {row.tobytes(): at for at, row in enumerate(own.codes)}

@@ -1,6 +1,6 @@
 """PageRank nodes: entities drawn with the probability that a random surfer is there.
 
-Source: "random PageRank node" of Leskovec and Faloutsos (2006), https://doi.org/10.1145/1150402.1150479, section 3.2,
+Source: "random PageRank node" of Leskovec and Faloutsos (2006), https://doi.org/10.1145/1150402.1150479, section 3.1,
 which "Efficient Hyper-parameter Search for Knowledge Graph Embedding" (ACL 2022) compares its walk with.
 """
 
@@ -25,7 +25,8 @@ def pagerank_nodes(graph: KnowledgeGraph, *, ratio: float, starts: int, rng: np.
     """`ratio` of the entities, drawn without replacement in proportion to their PageRank.
 
     As the walks, it is blind to direction and relation, and never takes an entity without a neighbour in train.
-    `starts` is not used.
+    `starts` is not used. They need not hang together: what keeps no triple is dropped later, so that a sparse graph's
+    subgraph is smaller than that of a walk.
 
     Returns:
         (n,) int64, ascending.

@@ -10,6 +10,7 @@ import math
 
 import numpy as np
 
+from kgtuner.errors import DataError
 from kgtuner.graph import KnowledgeGraph
 from kgtuner.types import IntArray
 
@@ -21,8 +22,14 @@ def random_edges(graph: KnowledgeGraph, *, ratio: float, starts: int, rng: np.ra
 
     Returns:
         (n,) int64, ascending.
+
+    Raises:
+        DataError: if no train triple is between two different entities.
     """
-    met = rng.permutation(graph.train)[:, [0, 2]].reshape(-1)
+    edges = graph.train[graph.train[:, 0] != graph.train[:, 2]]
+    if not len(edges):
+        raise DataError(f"{graph.name} has no train triple between two different entities to draw")
+    met = rng.permutation(edges)[:, [0, 2]].reshape(-1)
     entities, first = np.unique(met, return_index=True)
     target = max(math.ceil(ratio * graph.n_entities), 2)
     return np.sort(entities[np.argsort(first)[:target]])

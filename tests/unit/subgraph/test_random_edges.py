@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from kgtuner.errors import DataError
 from kgtuner.graph import KnowledgeGraph
 from kgtuner.subgraph.random_edges import random_edges
 
@@ -32,3 +33,9 @@ def test_triples_are_drawn_alike() -> None:
 
 def test_a_share_that_ends_within_a_triple_takes_one_of_its_ends() -> None:
     assert len(random_edges(pairs(10), ratio=0.15, starts=1, rng=np.random.default_rng(0))) == 3
+
+
+def test_self_loops_are_no_edges() -> None:
+    loops = KnowledgeGraph.from_arrays([(0, 0, 0)], [(0, 0, 0)], [(0, 0, 0)])
+    with pytest.raises(DataError, match="no train triple between two different entities"):
+        random_edges(loops, ratio=0.5, starts=1, rng=np.random.default_rng(0))

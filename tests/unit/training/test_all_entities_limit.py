@@ -8,6 +8,7 @@ from kgtuner.errors import ConfigError
 from kgtuner.experiment import prepare
 from kgtuner.graph.given_negatives import GivenNegatives
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.models import MODELS
 from kgtuner.training import all_entities_limit
 from kgtuner.training.all_entities_limit import why_not_all_entities
 
@@ -48,3 +49,10 @@ def test_the_default_of_a_large_graph_samples_and_has_the_published_dimension() 
     assert (large.training.mode, large.negatives.name) == ("negative_sampling", "shared")
     assert large.model.options["dimension"] == 100
     assert default_for("rotate", 100, all_entities=False) == default_config("rotate")
+
+
+@pytest.mark.parametrize("model", MODELS)
+def test_from_many_entities_on_a_default_samples_where_its_queries_are_cheap(model: str) -> None:
+    small, large = (default_for(model, n, all_entities=True).training.mode for n in (9_999, 10_000))
+    assert small == default_config(model).training.mode
+    assert large == ("one_vs_all" if model in ("conve", "tucker") else "negative_sampling")
