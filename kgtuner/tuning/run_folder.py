@@ -46,6 +46,7 @@ READABLE = (1, FORMAT)
 """Formats that are read. What 2 added over 1 has a default: the executor, and a database elsewhere."""
 
 CLIPPED = "clipped.json"
+DEFAULTS = "defaults.json"
 FIRST = "first.json"
 
 BEGINNING = {"graph", "models", "lock", "space.yaml", "best.yaml", "run.json"}

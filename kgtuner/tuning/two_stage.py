@@ -8,11 +8,11 @@ goes into the second rung in any case, so what is returned has been compared wit
 
 from __future__ import annotations
 
-from functools import partial
 from typing import Any
 
 import numpy as np
 
+from kgtuner.config import TrialConfig
 from kgtuner.defaults import default_for
 from kgtuner.domains import Choices
 from kgtuner.errors import DataError, RunError
@@ -28,7 +28,7 @@ from kgtuner.tuning.first_training import FirstTraining
 from kgtuner.tuning.kept_models import DEFAULT
 from kgtuner.tuning.memory_plan import GraphSize, size_of, sizes_that_fit
 from kgtuner.tuning.raising import usable
-from kgtuner.tuning.run_folder import CLIPPED
+from kgtuner.tuning.run_folder import CLIPPED, DEFAULTS
 from kgtuner.tuning.running import TuningRun
 from kgtuner.tuning.schedule import STAGE_ONE_SHARE
 from kgtuner.tuning.stage_one import stage_one
@@ -90,12 +90,28 @@ def space_of(run: TuningRun, graph: KnowledgeGraph, *, one_stage: bool = False) 
     reason = why_not_all_entities(graph)
     if reason is not None:
         run.note(f"Searched with sampled negatives only: {reason}.")
-    run.default_of = partial(default_for, n_entities=graph.n_entities, all_entities=reason is None)
+    run.default_of = _defaults_of(run, graph, all_entities=reason is None).__getitem__
     space = load_space(settings.space, settings.models, all_entities=reason is None)
     if one_stage:
         space = _with_sizes(space, settings.models, named_parameters(settings.space))
         space = _without_too_many_negatives(space, graph.n_entities, named_parameters(settings.space))
     return _that_fits(run, space, size_of(graph))
+
+
+def _defaults_of(run: TuningRun, graph: KnowledgeGraph, *, all_entities: bool) -> dict[str, TrialConfig]:
+    """The default of each model, chosen at the first sitting: one that was cut off goes on as what it was."""
+
+    def decide() -> dict[str, Any]:
+        chosen = {
+            model: default_for(model, graph.n_entities, all_entities=all_entities)
+            for model in run.settings.models
+        }
+        return {"configs": {model: config.to_mapping() for model, config in chosen.items()}}
+
+    def understood(kept: dict[str, Any]) -> dict[str, TrialConfig]:
+        return {model: TrialConfig.from_mapping(kept["configs"][model]) for model in run.settings.models}
+
+    return run.folder.decided(DEFAULTS, decide, understood)
 
 
 def _that_fits(run: TuningRun, space: Space, size: GraphSize) -> Space:

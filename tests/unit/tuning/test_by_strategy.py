@@ -252,6 +252,22 @@ def test_a_resumed_strategy_searches_the_same_space_whatever_memory_there_is(
     assert len({str(space) for space in others}) == 3  # each memory has a space of its own
 
 
+def test_the_default_of_a_resumed_run_is_the_one_it_began_with(
+    worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    defaults = {}
+    for many in (1_000_000, 10):  # a later version samples on graphs of this size
+        monkeypatch.setattr("kgtuner.defaults.MANY_TO_SCORE", many)
+        for folder in ("first", f"{many}"):
+            run = started(worker, tmp_path / folder, Clock(), "racing")
+            space_of(run, graph)
+            defaults[folder, many] = run.default_of("complex")
+            run.close()
+    assert defaults["10", 10].training.mode == "negative_sampling"
+    assert defaults["first", 10] == defaults["first", 1_000_000] == defaults["1000000", 1_000_000]
+    assert defaults["first", 10].training.mode == "one_vs_all"
+
+
 def test_racing_begins_with_the_default_and_what_was_good_elsewhere_and_rivals_with_neither(
     worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
