@@ -13,6 +13,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import kgtuner as kt
 from benchmarks.tabular import algorithms, compare, parts, simulate, subgraphs
 from benchmarks.tabular.algorithms import ALGORITHMS, TOSS
 from benchmarks.tabular.drawing import COSTLY_DIMENSION, drawn, space_of
@@ -22,7 +23,7 @@ from benchmarks.tabular.plan import FIDELITIES, SERIES, Job, Series, jobs
 from benchmarks.tabular.replay import Trace, replay
 from benchmarks.tabular.store import DATA, Store, key_of
 from benchmarks.tabular.table import Table, Training
-from benchmarks.tabular.training import config_of, trained
+from benchmarks.tabular.training import config_of, graph_of, trained
 from kgtuner.analysis.trials import Trials
 from kgtuner.search.strategies import FULL, STRATEGIES, Asking, Problem, Request
 from kgtuner.search.strategies.single import single
@@ -239,14 +240,26 @@ def test_parts_of_a_table_differ_from_seed_to_seed_and_are_the_same_for_all_sear
     assert given["racing", 0] == given["random", 0] != given["racing", 1] == given["random", 1]
 
 
-def test_toss_on_another_subgraph_is_judged_on_the_same_configurations(table: Table) -> None:
-    numbers = table.numbers(("walk-0.4",))[:30]
-    with_stage, without = (
-        subgraphs.replayed(table, numbers, subgraph, 10.0, seed=0)
-        for subgraph in ("walk-0.4", subgraphs.WITHOUT)
-    )
-    values = {table.trainings[FULL][n].value for n in numbers}
-    assert {with_stage, without} <= values
+def test_toss_on_another_subgraph_may_ask_for_that_one_and_for_the_configurations_that_all_have(
+    table: Table, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[tuple[tuple[str, ...], list[int]]] = []
+
+    def answered(*_: Any, fidelities: tuple[str, ...], numbers: list[int], **__: Any) -> Trace:
+        asked.append((fidelities, numbers))
+        return Trace([1.0, 2.0], [0.3, 0.4], 2)
+
+    monkeypatch.setattr(subgraphs, "replay", answered)
+    for subgraph in ("walk-0.4", subgraphs.WITHOUT):
+        assert subgraphs.replayed(table, [3, 5], subgraph, 10.0, seed=0) == 0.4
+    assert asked == [(("walk-0.4",), [3, 5]), ((), [3, 5])]
+
+
+def test_a_second_subgraph_of_a_kind_is_another_one(monkeypatch: pytest.MonkeyPatch) -> None:
+    small = kt.load_dataset("world")
+    monkeypatch.setattr("kgtuner.load_dataset", lambda name: small)
+    first, second = (graph_of("a graph", name) for name in TOGETHER)
+    assert set(first.entities) != set(second.entities)
 
 
 def test_regrets_of_subgraphs_are_compared_with_the_usual_one_seed_by_seed() -> None:
