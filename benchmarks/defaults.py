@@ -89,7 +89,7 @@ def measured(
     graph: kt.KnowledgeGraph, model: str, changes: dict[str, Any], seconds: float
 ) -> dict[str, float]:
     """One training of so many CPU seconds."""
-    config = kt.default_config(model).updated(BEFORE.get(model, {})).updated(changes)
+    config = kt.default_config(model).updated(changes)
     limited = config.limited(
         max_seconds=seconds,
         validate_every_seconds=seconds / VALIDATIONS,
@@ -137,7 +137,8 @@ def main() -> None:
         print(table(runs))
         return
     for model, name in product(options.models, options.graphs):
-        candidates = CANDIDATES.get(model, {}) if name in SECONDS else {}
+        named = CANDIDATES.get(model, {}) if name in SECONDS else {}
+        candidates = {candidate: BEFORE.get(model, {}) | changes for candidate, changes in named.items()}
         if kt.default_config(model).training.mode != "negative_sampling":
             candidates = NEGATIVES | candidates
         graph = kt.load_dataset(name)
