@@ -2,6 +2,7 @@
 
     python benchmarks/tuning_vs_random.py --graph world --budget 60s --seeds 0 1 2
     python benchmarks/tuning_vs_random.py --graph codex-s --budget 20m --seeds 0 1 2 --arms toss grash racing tpe
+    python benchmarks/tuning_vs_random.py --graph codex-s --budget 3m --arms toss toss_sizes_searched toss_sizes_kept
 
 Every arm has the same wall-clock budget, one worker and one thread. `two_stage` and `racing` train the default
 configuration inside their budget and return it when nothing better was found: `found` says whether something was.
@@ -19,6 +20,7 @@ from pathlib import Path
 from typing import Any
 
 import record
+from variants import toss
 
 import kgtuner as kt
 from kgtuner.defaults import default_for
@@ -45,8 +47,10 @@ RIVALS: dict[str, dict[str, Any]] = {
     "two_stage_without_default": {"try_default": False},
     "racing": {"algorithm": "racing"},
     "racing_from_nothing": {"algorithm": "racing", "try_default": False, "try_earlier": False},
+    **{name: {"algorithm": name, "try_default": False, **more} for name, more in toss.ARMS.items()},
 }
-"""Further arms, made when they are named by --arms: whole strategies, and samplers on the full graph alone."""
+"""Further arms, made when they are named by --arms: whole strategies, samplers on the full graph alone, and TOSS with
+one part changed."""
 
 
 def tuned(graph: str, budget: str, seed: int, model: str, arm: str) -> dict[str, Any]:
@@ -108,6 +112,7 @@ def main() -> None:
     parser.add_argument("--arms", nargs="+", default=["default", *ARMS], choices=["default", *ARMS, *RIVALS])
     parser.add_argument("--quick", action="store_true", help="one seed of ten seconds, nothing kept")
     options = parser.parse_args()
+    toss.add()
     if options.quick:
         print(tuned(options.graph, "10s", 0, options.model, "two_stage")["test"])
         return

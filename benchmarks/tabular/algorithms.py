@@ -8,16 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 
 from benchmarks.tabular.made_by import digest_of
+from benchmarks.tabular.reduced import reduced
+from benchmarks.tabular.tried import fidelity_seen, per_second
 from kgtuner.search.samplers import SAMPLERS, ModelSampler, SpaceSampler
 from kgtuner.search.strategies import STRATEGIES, Asking, Problem
 from kgtuner.search.strategies.racing import racing
 from kgtuner.search.strategies.single import single
 from kgtuner.search.strategies.toss import toss
-from kgtuner.space import Space, load_space
 
 Search = Callable[[Problem], Asking]
 
-SIZES = ("model.dimension", "training.batch_size")
 TREES = 25
 """In the forests of a replay; 200 in a real search."""
 BUDGETS = (3.0, 6.0, 10.0, 15.0, 30.0)
@@ -55,19 +55,6 @@ class Algorithm:
         return dataclasses.replace(self, search=partial(self.search, **changed), budgets=PARTS)
 
 
-def reduced(problem: Problem, search: Search) -> Asking:
-    """A search among those configurations of the table that lie in the paper's reduced space, at any size."""
-    assert problem.pool is not None
-    inside = _reduced_at_all_sizes(problem.space).codes.inside(problem.pool)
-    return search(dataclasses.replace(problem, pool=problem.pool[inside]))
-
-
-def _reduced_at_all_sizes(full: Space) -> Space:
-    models = full.by_name["model.name"].domain.values  # type: ignore[union-attr]
-    narrowed = load_space("reduced", [str(model) for model in models])
-    return narrowed.narrowed({name: full.by_name[name].domain for name in SIZES})
-
-
 def _makes_forests(sampler: type[SpaceSampler]) -> bool:
     return issubclass(sampler, ModelSampler) and sampler.SURROGATE == "random_forest"
 
@@ -100,6 +87,10 @@ ALGORITHMS: dict[str, Algorithm] = {
         FROM_NOTHING.but(sampler="random"), forest=False
     ),
     "racing from nothing, rf_bore": FROM_NOTHING.but(sampler="rf_bore"),
+    "racing from nothing, fidelity seen": dataclasses.replace(
+        FROM_NOTHING, search=partial(fidelity_seen, search=FROM_NOTHING.search), budgets=PARTS
+    ),
+    "rf_ei, per second": Algorithm(per_second, forest=True),
     "toss": TOSS,
     "toss, 3 transferred": TOSS.but(transferred=3),
     "toss, 30 transferred": TOSS.but(transferred=30),
