@@ -23,8 +23,6 @@ import record
 from variants import toss
 
 import kgtuner as kt
-from kgtuner.defaults import default_for
-from kgtuner.training.all_entities_limit import why_not_all_entities
 from kgtuner.tuning.budget import parse_seconds
 
 ARMS: dict[str, dict[str, Any]] = {
@@ -87,9 +85,9 @@ def default(graph: str, budget: str, seed: int, model: str) -> dict[str, Any]:
     """The default configuration with the whole budget to itself."""
     seconds = parse_seconds(budget)
     loaded = kt.load_dataset(graph)
-    all_entities = why_not_all_entities(loaded) is None
-    config = default_for(model, loaded.n_entities, all_entities=all_entities)
-    config = config.limited(max_seconds=seconds, validate_every_seconds=seconds / 12)
+    config = kt.default_config(model, loaded).limited(
+        max_seconds=seconds, validate_every_seconds=seconds / 12
+    )
     run = kt.train(loaded, config, seed=seed, threads=1)
     metrics = kt.evaluate(run, split="test").overall.to_mapping()
     return {"test": metrics, "valid_mrr": run.report["valid"]["mrr"], "seconds": run.report["seconds"]}

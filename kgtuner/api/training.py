@@ -10,7 +10,7 @@ from typing import Any
 
 from kgtuner.api.graphs import GraphLike, as_graph
 from kgtuner.config import TrialConfig
-from kgtuner.defaults import default_config, default_for
+from kgtuner.defaults import default_config
 from kgtuner.errors import ConfigError, RunError, TrialFailed
 from kgtuner.evaluation.metrics import METRICS, objective
 from kgtuner.experiment import RunResult, pick_device
@@ -22,7 +22,6 @@ from kgtuner.prediction import LinkPredictor
 from kgtuner.registry import lookup, unknown
 from kgtuner.report.display import observers_or_lines
 from kgtuner.tracking.events_file import EventsFile
-from kgtuner.training.all_entities_limit import why_not_all_entities
 from kgtuner.training.parameters import save_parameters
 from kgtuner.training.trainer import CurvePoint
 from kgtuner.tuning.events import (
@@ -98,9 +97,7 @@ def train(
     if begun is not None:
         config = begun  # what fits into memory may be another dimension now
     elif own:
-        all_entities = why_not_all_entities(graph) is None
-        config = default_for(model, graph.n_entities, all_entities=all_entities)
-        config = fitted(config, size, *usable(free, host))
+        config = fitted(default_config(model, graph), size, *usable(free, host))
     fits = require_memory(config, size, free, host)  # what is asked for stays what the folder says
     if (form := form_of(fits, config)) is not None:
         on_note(f"trained with {form}, to fit into memory")

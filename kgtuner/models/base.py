@@ -46,6 +46,8 @@ class Model(nn.Module, abc.ABC):
     """Whether a score is the dot product of query and candidate, so that gradients need no autograd."""
     DISTANCE: ClassVar[bool] = False
     """Whether a score falls with the difference of query and candidate alone, as `slope` knows."""
+    COSTLY_QUERY: ClassVar[bool] = False
+    """Whether a query costs so much more than a score that sampled candidates save little of a training step."""
     DIMENSION_MULTIPLE: ClassVar[int] = 1
 
     def __init__(

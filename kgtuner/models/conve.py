@@ -30,6 +30,8 @@ class ConvE(Model):
     Source: Dettmers et al. (2018), https://arxiv.org/abs/1707.01476
     """
 
+    COSTLY_QUERY = True
+
     def __init__(
         self,
         *sizes: int,

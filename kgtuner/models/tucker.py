@@ -27,6 +27,8 @@ class TuckER(Model):
     Source: Balazevic et al. (2019), https://arxiv.org/abs/1901.09590
     """
 
+    COSTLY_QUERY = True
+
     def __init__(
         self,
         *sizes: int,

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import joblib
 
-from kgtuner.defaults import default_for
+from kgtuner.defaults import default_config
 from kgtuner.execution.local import Local
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.search.strategies import STRATEGIES
-from kgtuner.training.all_entities_limit import why_not_all_entities
 from kgtuner.tuning.memory_plan import size_of
 from kgtuner.tuning.raising import MEMORY_SHARE, estimated_bytes, free_memory, is_gpu
 from kgtuner.tuning.settings import TuneSettings
@@ -23,8 +22,7 @@ def default_executor(settings: TuneSettings, graph: KnowledgeGraph) -> Local:
     """
     if settings.budget.trials is not None or settings.algorithm in STRATEGIES or is_gpu(settings.device):
         return Local()
-    size, all_entities = size_of(graph), why_not_all_entities(graph) is None
-    defaults = [default_for(name, graph.n_entities, all_entities=all_entities) for name in settings.models]
-    needed = max(estimated_bytes(config, size) for config in defaults)
+    size = size_of(graph)
+    needed = max(estimated_bytes(default_config(name, graph), size) for name in settings.models)
     room = int(MEMORY_SHARE * free_memory(settings.device) / needed)
     return Local(max(1, min(joblib.cpu_count() // (settings.threads or 1), room)))

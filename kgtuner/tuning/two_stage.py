@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kgtuner.config import TrialConfig
-from kgtuner.defaults import default_for
+from kgtuner.defaults import default_config
 from kgtuner.domains import Choices
 from kgtuner.errors import DataError, RunError
 from kgtuner.execution.storage import RESULT, value_of
@@ -90,7 +90,7 @@ def space_of(run: TuningRun, graph: KnowledgeGraph, *, one_stage: bool = False) 
     reason = why_not_all_entities(graph)
     if reason is not None:
         run.note(f"Searched with sampled negatives only: {reason}.")
-    run.default_of = _defaults_of(run, graph, all_entities=reason is None).__getitem__
+    run.default_of = _defaults_of(run, graph).__getitem__
     space = load_space(settings.space, settings.models, all_entities=reason is None)
     if one_stage:
         space = _with_sizes(space, settings.models, named_parameters(settings.space))
@@ -98,15 +98,12 @@ def space_of(run: TuningRun, graph: KnowledgeGraph, *, one_stage: bool = False) 
     return _that_fits(run, space, size_of(graph))
 
 
-def _defaults_of(run: TuningRun, graph: KnowledgeGraph, *, all_entities: bool) -> dict[str, TrialConfig]:
+def _defaults_of(run: TuningRun, graph: KnowledgeGraph) -> dict[str, TrialConfig]:
     """The default of each model, chosen at the first sitting: one that was cut off goes on as what it was."""
 
     def decide() -> dict[str, Any]:
-        chosen = {
-            model: default_for(model, graph.n_entities, all_entities=all_entities)
-            for model in run.settings.models
-        }
-        return {"configs": {model: config.to_mapping() for model, config in chosen.items()}}
+        models = run.settings.models
+        return {"configs": {model: default_config(model, graph).to_mapping() for model in models}}
 
     def understood(kept: dict[str, Any]) -> dict[str, TrialConfig]:
         return {model: TrialConfig.from_mapping(kept["configs"][model]) for model in run.settings.models}

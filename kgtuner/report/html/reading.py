@@ -11,14 +11,13 @@ from typing import TYPE_CHECKING, Any, Literal, cast
 
 from optuna.trial import FrozenTrial
 
-from kgtuner.defaults import default_for
+from kgtuner.defaults import default_config
 from kgtuner.errors import KGTunerError, RunError
 from kgtuner.execution.storage import RESULT, TrialStore
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
 from kgtuner.plots.importance import importances
 from kgtuner.report.html.examples import RelationExamples, relation_examples
 from kgtuner.report.html.published import Published, published_for
-from kgtuner.training.all_entities_limit import why_not_all_entities
 from kgtuner.tuning.evidence import curves_of, pairs_of, relations_of, spent_of, stored_trials
 from kgtuner.tuning.fidelity import comparable
 from kgtuner.tuning.found import found_config
@@ -279,5 +278,4 @@ def _default_flat(model: str, graph: KnowledgeGraph, trials: list[FrozenTrial]) 
     own = best_trial([t for t in trials if t.user_attrs.get(DEFAULT) == model])
     if own is not None:
         return found_config(own).flat()
-    all_entities = why_not_all_entities(graph) is None
-    return default_for(model, graph.n_entities, all_entities=all_entities).flat()
+    return default_config(model, graph).flat()

@@ -56,3 +56,10 @@ def test_from_many_entities_on_a_default_samples_where_its_queries_are_cheap(mod
     small, large = (default_for(model, n, all_entities=True).training.mode for n in (9_999, 10_000))
     assert small == default_config(model).training.mode
     assert large == ("one_vs_all" if model in ("conve", "tucker") else "negative_sampling")
+
+
+def test_the_default_for_a_graph_is_that_for_its_size_and_for_how_it_is_ranked() -> None:
+    assert default_config("complex", GIVEN) == default_for("complex", GIVEN.n_entities, all_entities=False)
+    assert default_config("complex", KnowledgeGraph(*PARTS)) == default_config("complex")
+    many = KnowledgeGraph("many", tuple(map(str, range(10_000))), *PARTS[2:])
+    assert default_config("complex", many) == default_config("complex").updated(SAMPLED)
