@@ -19,12 +19,40 @@ from page.pages import DOCS, filled, write
 from page.sections import markdown
 
 GRAPHS = {"codex-s-complex": "CoDEx-S", "umls-complex": "UMLS"}
+TABLES = {
+    "umls-complex": "UMLS, ComplEx",
+    "codex-s-complex": "CoDEx-S, ComplEx",
+    "codex-s-distmult": "CoDEx-S, DistMult",
+    "codex-s-transe": "CoDEx-S, TransE",
+    "wn18rr-complex": "WN18RR, ComplEx",
+}
+"""All that there are, as far as they have rows enough for what is shown."""
+USUAL = {"umls-complex": "walk-0.4", "codex-s-complex": "walk-0.2"}
+"""The subgraph of a first stage on each table with all its configurations."""
 SURROGATES = {
-    "random_forest": ("random forest", ".003 / .002 / .001"),
-    "gaussian_process": ("Gaussian process", ".069 / .029 / .019"),
-    "mlp": ("multi-layer perceptrons", "2.121 / 2.052 / .584"),
+    "random_forest": ("random forest", (".003", ".002", ".001")),
+    "gaussian_process": ("Gaussian process", (".069", ".029", ".019")),
+    "mlp": ("multi-layer perceptrons", ("2.121", "2.052", ".584")),
 }
 """What they are called and, in table 5 of the paper, their error after 10, 20 and 30 observations."""
+HYPER_PARAMETERS = {
+    "optimizer.name": ("optimiser", "fixed: adam"),
+    "model.inverse_relations": ("inverse relations", "fixed: shared"),
+    "optimizer.learning_rate": ("learning rate", "0.0001 to 0.1"),
+    "regularizer.weight": ("regularisation weight", "1e-08 to 0.01"),
+    "model.dropout": ("dropout", "up to 0.3"),
+    "training.batch_size": ("batch size", "larger is better"),
+    "model.dimension": ("dimension", "larger is better"),
+    "training.mode": ("training mode", "no pattern"),
+    "negatives.num_negatives": ("number of negatives", "no pattern"),
+    "loss.name": ("loss", "no pattern"),
+    "loss.margin": ("margin of the loss", "no pattern"),
+    "model.margin": ("margin of the score", "no pattern"),
+    "loss.adversarial_temperature": ("adversarial temperature", "no pattern"),
+    "regularizer.name": ("regulariser", "no pattern"),
+    "model.initializer": ("initialiser", "no pattern"),
+}
+"""What they are called, and which group each has in section 4 of the paper."""
 LEFT_OUT = ("3", "10", "30")
 """Budgets at which a search is shown with a part left out."""
 TOSS = {
@@ -46,7 +74,9 @@ RACING = {
     "racing from nothing, full graph only": "that, on the full graph only",
     "racing from nothing, random proposals": "that, with random proposals",
     "racing from nothing, rf_bore": "that, with BORE instead of EI",
+    "racing from nothing, fidelity seen": "that, the rung as a feature of one forest",
 }
+PER_SECOND = {"rf_ei": "expected improvement", "rf_ei, per second": "expected improvement for each second"}
 SUBGRAPHS = {
     "walk-0.2": "random walk, 20%, ten starts",
     "walk-0.2-second": "random walk, 20%, another seed",
@@ -70,6 +100,12 @@ ARMS = {
     "tpe": "TPE, full graph only",
     "random_full_space": "random search, full graph only",
 }
+TOSS_PARTS = {
+    "toss": "as it is: 128 and 100 on the subgraph, raised on the full graph",
+    "toss_sizes_searched": "batch size and dimension searched, nothing raised",
+    "toss_sizes_kept": "128 and 100 on both, nothing raised",
+    "toss_random_candidates": "as it is, the best of 10,000 random candidates instead of evolved ones",
+}
 
 Figures = dict[str, Any]
 
@@ -85,39 +121,67 @@ def range_of(figure: Figures, value: str) -> str:
 
 
 def surrogates(evidence: Figures) -> str:
-    def error(table: str, surrogate: str, observations: int) -> str:
-        for found in evidence[table]["surrogates"]:
-            if (found["surrogate"], found["observations"]) == (surrogate, observations):
-                return range_of(found, "squared")
-        return "not measured"
-
+    """Errors of each table, and the paper's."""
+    errors = {
+        (table, one["surrogate"], one["observations"]): range_of(one, "squared")
+        for table in TABLES
+        for one in evidence.get(table, {}).get("surrogates", ())
+    }
     body = [
-        [
-            called,
-            *(error("umls-complex", name, n) for n in (10, 20, 30)),
-            error("codex-s-complex", name, 30),
-            paper,
-        ]
-        for name, (called, paper) in SURROGATES.items()
+        [TABLES[table], called, *(errors.get((table, name, n), "") for n in (10, 20, 30))]
+        for table in TABLES
+        for name, (called, _) in SURROGATES.items()
+        if (table, name, 10) in errors
     ]
-    head = ["", "UMLS: after 10", "after 20", "after 30", "CoDEx-S: after 30", "the paper, 10 / 20 / 30"]
-    return markdown(head, body)
+    body += [["the paper", called, *theirs] for called, theirs in SURROGATES.values()]
+    return markdown(["table", "surrogate", "after 10", "after 20", "after 30"], body)
+
+
+def hyper_parameters(evidence: Figures) -> str:
+    """The group of each hyper-parameter on each table that has them."""
+    tables = [table for table in TABLES if evidence.get(table, {}).get("hyper_parameters")]
+    groups = {table: {one["name"]: one for one in evidence[table]["hyper_parameters"]} for table in tables}
+    body = [
+        [called, paper, *(group_of(groups[table].get(name)) for table in tables)]
+        for name, (called, paper) in HYPER_PARAMETERS.items()
+        if any(name in by_name for by_name in groups.values())
+    ]
+    head = [f"{TABLES[table]} ({evidence[table]['configurations']})" for table in tables]
+    return markdown(["hyper-parameter", "the paper", *head], body)
+
+
+def group_of(one: Figures | None) -> str:
+    """What is said about a hyper-parameter, in a cell."""
+    if one is None:
+        return ""
+    change = one["change"]
+    if one["group"] == "fixed":
+        return f"fixed: {change}"
+    if one["group"] == "monotone":
+        return "larger is better"
+    if one["group"] == "limited":
+        if isinstance(change, list):
+            return ", ".join(map(str, change))
+        return f"{change['low']:.2g} to {change['high']:.2g}"
+    return "hardly matters" if one["reason"].startswith("hardly") else "no pattern"
 
 
 def subgraphs(evidence: Figures) -> str:
     body = [
         [
-            GRAPHS[table],
+            TABLES[table],
             found["group"],
             str(found["configurations"]),
             f"{found['spearman']:.2f} ({found['low']:.2f} to {found['high']:.2f})",
             f"{found['top']:.0%}",
             f"{found['cost']:.0%}",
         ]
-        for table in sorted(GRAPHS, key=lambda name: GRAPHS[name] != "UMLS")
-        for found in sorted(evidence[table]["subgraphs"], key=lambda one: -one["configurations"])
+        for table in TABLES
+        for found in sorted(
+            evidence.get(table, {}).get("subgraphs", ()), key=lambda one: -one["configurations"]
+        )
     ]
-    head = ["graph", "subgraph", "configurations", "Spearman (95%)", "of the best fifth kept", "cost"]
+    head = ["table", "subgraph", "configurations", "Spearman (95%)", "of the best fifth kept", "cost"]
     return markdown(head, body)
 
 
@@ -133,6 +197,29 @@ def subgraphs_alike(evidence: Figures) -> str:
         for found in sorted(evidence["codex-s-complex"]["subgraphs_alike"], key=lambda one: -one["spearman"])
     ]
     return markdown(["subgraph", "Spearman (95%)", "of the best fifth kept", "cost"], body)
+
+
+def shifts(evidence: Figures) -> str:
+    """Where good configurations lie on the usual subgraph, against where they lie on the full graph."""
+    found = {
+        (table, one["name"]): one
+        for table in TABLES
+        for one in evidence.get(table, {}).get("shifts", ())
+        if one["group"] == USUAL.get(table)
+    }
+    tables = [table for table in TABLES if table in USUAL]
+    body = [
+        [called, *(shift(found[table, name]) if (table, name) in found else "" for table in tables)]
+        for name, (called, _) in HYPER_PARAMETERS.items()
+        if any(of == name for _, of in found)
+    ]
+    return markdown(["subgraph to full graph", *(TABLES[table] for table in tables)], body)
+
+
+def shift(one: Figures) -> str:
+    if one["name"] == "model.dropout":
+        return f"{one['shift']:+.2f} ({one['low']:+.2f} to {one['high']:+.2f})"
+    return f"× {one['shift']:.2f} ({one['low']:.2f} to {one['high']:.2f})"
 
 
 def searches(table: Figures) -> str:
@@ -194,20 +281,18 @@ def verdict(test: Figures) -> str:
     return f"{'better' if test['better'] else 'worse'}, {shown}"
 
 
-def left_out(tables: Figures, called: dict[str, str], what: str) -> str:
+def left_out(tables: Figures, called: dict[str, str], what: str, budgets: tuple[str, ...] = LEFT_OUT) -> str:
     body = [
         [
             words,
-            *(
-                mean(tables[table]["budgets"].get(budget, {}), name)
-                for table in GRAPHS
-                for budget in LEFT_OUT
-            ),
+            *(mean(tables[table]["budgets"].get(budget, {}), name) for table in GRAPHS for budget in budgets),
         ]
         for name, words in called.items()
     ]
     head = [
-        f"{graph}: {LEFT_OUT[0]}" if i == 0 else LEFT_OUT[i] for graph in GRAPHS.values() for i in range(3)
+        f"{graph}: {budget}" if budget == budgets[0] else budget
+        for graph in GRAPHS.values()
+        for budget in budgets
     ]
     return markdown([what, *head], body)
 
@@ -267,6 +352,26 @@ def real(runs: Iterable[Figures]) -> str:
     return markdown(head, body)
 
 
+def by_the_clock(runs: Iterable[Figures]) -> str:
+    """TOSS with a part changed: mean test MRR, and each seed against TOSS as it is."""
+    by_arm: dict[str, dict[int, float]] = {}
+    for run in runs:
+        by_arm.setdefault(run["arm"], {})[run["seed"]] = run["test"]["mrr"]
+    usual, body = by_arm["toss"], []
+    for arm, called in TOSS_PARTS.items():
+        apart = [found - usual[seed] for seed, found in by_arm[arm].items()]
+        spread = f"{short(statistics.mean(by_arm[arm].values()))} ({short(statistics.stdev(by_arm[arm].values()))})"
+        difference, better = "", ""
+        if arm != "toss":
+            error = statistics.stdev(apart) / len(apart) ** 0.5
+            difference = f"{short(statistics.mean(apart))} ({short(error)})"
+            better = f"{sum(one > 0 for one in apart)} of {len(apart)}"
+        body.append([called, spread, difference, better])
+    return markdown(
+        ["TOSS", "mean test MRR (deviation)", "mean difference (its standard error)", "seeds better"], body
+    )
+
+
 def result(name: str) -> Figures:
     found: Figures = json.loads((record.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     return found
@@ -278,14 +383,18 @@ def files() -> dict[Path, str | None]:
     evidence, simulated = result("search_evidence")["tables"], result("search_simulated")["tables"]
     parts = {
         "surrogates": surrogates(evidence),
+        "hyper-parameters": hyper_parameters(evidence),
         "subgraphs": subgraphs(evidence),
         "subgraphs alike": subgraphs_alike(evidence),
+        "shifts": shifts(evidence),
         **{f"search {graph}": searches(simulated[table]) for table, graph in GRAPHS.items()},
         "tests": tests(simulated),
         "parts": on_parts(result("search_parts")["tables"]),
         "toss": left_out(simulated, TOSS, "TOSS"),
         "subgraph stages": first_stages(result("search_subgraphs")["regret"]),
         "racing": left_out(simulated, RACING, "racing"),
+        "per second": left_out(simulated, PER_SECOND, "full graph only", ("3", "6", "10", "15", "30")),
+        "by the clock": by_the_clock(result("tuning_codex-s_complex_3m")["runs"]),
         "real": real(result("tuning_codex-s_complex_20m")["runs"]),
         "real WN18RR": real(result("tuning_wn18rr_complex_60m")["runs"]),
     }

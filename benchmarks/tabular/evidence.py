@@ -20,9 +20,22 @@ from kgtuner.analysis.rank_correlation import rank_correlations
 from kgtuner.analysis.reduction import cost_of, grouped
 from kgtuner.analysis.surrogate_error import surrogate_errors
 from kgtuner.analysis.trials import FULL, Trials, as_trials, read_trials
+from kgtuner.types import FloatArray, IntArray
 
 TOGETHER = ("walk-0.2", "walk-0.2-second")
 """Two subgraphs whose orders are averaged."""
+SCALED = (
+    "optimizer.learning_rate",
+    "regularizer.weight",
+    "negatives.num_negatives",
+    "model.dropout",
+    "training.batch_size",
+    "model.dimension",
+)
+"""Hyper-parameters that might want another value on a smaller graph."""
+LEAST = 100
+"""Configurations from which on those of the best fifth are averaged."""
+RESAMPLES, SUBSETS, CANDIDATES = 1_000, 2_000, 10
 
 
 def of_table(path: Path) -> dict[str, Any]:
@@ -39,6 +52,7 @@ def of_table(path: Path) -> dict[str, Any]:
         "reduction": asdict(cost_of(full, groups)) if groups else None,
         "subgraphs": [asdict(one) for one in rank_correlations(trials)],
         "subgraphs_alike": [asdict(one) for one in rank_correlations(on_the_same(trials))],
+        "shifts": shifts(trials),
         "second_seed": second_seed(frame),
     }
 
@@ -76,19 +90,76 @@ def on_the_same(trials: Trials) -> Trials:
     )
 
 
+def shifts(trials: Trials) -> list[dict[str, Any]]:
+    """Where the best fifth lies on a subgraph, against where it lies on the full graph, of the same configurations.
+
+    Returns:
+        For each subgraph and hyper-parameter the quotient of the two geometric means, or for dropout the difference
+        of the two means, of the subgraph to the full graph, with a 95% bootstrap interval over configurations.
+    """
+    full, found = trials.of(FULL), []
+    at = {row.tobytes(): number for number, row in enumerate(full.codes)}
+    for name in dict.fromkeys(trials.groups):
+        small = trials.of(name)
+        both = [(n, at[row.tobytes()]) for n, row in enumerate(small.codes) if row.tobytes() in at]
+        if name == FULL or len(both) < LEAST:
+            continue
+        rows, same = map(list, zip(*both, strict=True))
+        values = np.nan_to_num([small.values[rows], full.values[same]], nan=-np.inf)
+        for j, parameter in enumerate(trials.space.parameters):
+            if parameter.name not in SCALED:
+                continue
+            own = small.codes[rows, j]
+            is_share = parameter.name == "model.dropout"
+            low, middle, high = _apart(own if is_share else np.log(own), values)
+            low, middle, high = (x if is_share else float(np.exp(x)) for x in (low, middle, high))
+            found.append({"group": name, "name": parameter.name, "shift": middle, "low": low, "high": high})
+    return found
+
+
+def _apart(own: FloatArray, values: FloatArray) -> tuple[float, float, float]:
+    """The mean of `own` (n,) over the best fifth by values[0] less that by values[1], between its quantiles.
+
+    Only configurations that have the hyper-parameter count, and the best are those of them.
+    """
+    have = ~np.isnan(own)
+    own, values = own[have], values[:, have]
+    fifth = max(1, len(own) // 5)
+
+    def difference(rows: IntArray) -> float:
+        best = [rows[np.argsort(-of[rows], kind="stable")[:fifth]] for of in values]
+        return float(own[best[0]].mean() - own[best[1]].mean())
+
+    rng = np.random.default_rng(0)
+    drawn = [difference(rng.integers(len(own), size=len(own))) for _ in range(RESAMPLES)]
+    low, high = np.quantile(drawn, [0.025, 0.975])
+    return float(low), difference(np.arange(len(own))), float(high)
+
+
 def second_seed(frame: pd.DataFrame) -> dict[str, Any]:
-    """How far two trainings of one configuration lie apart."""
+    """How far two trainings of one configuration lie apart, and what choosing by one of them may cost.
+
+    `lost` is how much less the best of ten by one seed has with the other seed than the best of the ten by that one:
+    no more than this can be won by training the best few again before choosing.
+    """
     own = frame[frame["fidelity"] == FULL]
     both = own.pivot_table(index="number", columns="seed", values="value", dropna=False)
     if 1 not in both:
         return {"pairs": 0}
     pairs = both.dropna()
     apart = (pairs[0] - pairs[1]).abs()
-    return {
+    figures = {
         "pairs": len(pairs),
         "mean_difference": float(apart.mean()),
         "largest_difference": float(apart.max()),
     }
+    if len(pairs) < 2 * CANDIDATES:
+        return figures
+    rng, values = np.random.default_rng(0), pairs[[0, 1]].to_numpy()
+    ten = np.array([rng.choice(len(values), CANDIDATES, replace=False) for _ in range(SUBSETS)])
+    chosen = values[ten].argmax(1)[:, ::-1]  # by the other seed
+    lost = values[ten].max(1) - np.take_along_axis(values[ten], chosen[:, None], 1)[:, 0]
+    return figures | {"candidates": CANDIDATES, "lost": float(lost.mean())}
 
 
 def main() -> None:

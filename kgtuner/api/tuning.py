@@ -80,8 +80,8 @@ def tune(
         seed: same seed, same machine, budget in trials: same result.
         output: the run folder; by default runs/<graph>-<model>.
         metric: what validation maximises.
-        space: "broad", "reduced" (the paper's), "full" or a YAML file; by default what the algorithm was published
-            with, and "broad" for ours.
+        space: "broad", "reduced" (the paper's), "full", "whole" or a YAML file; by default what the algorithm was
+            published with, "whole" for "racing" and "broad" for the others of ours.
         algorithm: "kgtuner", the name of a sampler that proposes in its stages ("tpe", "gp", "rf_ei", …), or a
             whole strategy: "toss", "grash", "autone" or "racing".
         two_stages: False to search on the full graph only.

@@ -64,7 +64,8 @@ def add(commands: Any) -> None:
         "adjusted_mean_rank_index",
     )
     parser.add_argument(
-        "--space", help="broad (default of kgtuner), reduced, full, or a YAML file that narrows one of them"
+        "--space",
+        help="broad (default of kgtuner), reduced, full, whole, or a YAML file that narrows one of them",
     )
     parser.add_argument(
         "--algorithm",

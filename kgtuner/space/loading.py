@@ -1,6 +1,6 @@
 """Spaces by name or from a file: a preset, or a user's YAML that narrows one.
 
-    base: reduced                    # optional: full (the default) or reduced
+    base: reduced                    # optional: a preset, full by default
     parameters:
       optimizer.learning_rate: {low: 1e-3, high: 1e-1}
       training.batch_size: 256
@@ -21,7 +21,7 @@ from kgtuner.errors import ConfigError
 from kgtuner.registry import unknown
 from kgtuner.space.space import Space
 
-PRESETS = ("full", "reduced", "broad")
+PRESETS = ("full", "reduced", "broad", "whole")
 KEYS = ("base", "parameters")
 
 

@@ -18,7 +18,7 @@ class TuneSettings:
         budget: what the run may cost.
         seed: of everything random.
         metric: what validation maximises.
-        space: "broad", "reduced" (the paper's), "full" or the path of a YAML file.
+        space: "broad", "reduced" (the paper's), "full", "whole" or the path of a YAML file.
         algorithm: a name from `ALGORITHMS`: "kgtuner", a sampler that proposes in its stages, or a whole strategy.
         two_stages: False searches on the full graph only.
         stage_one_share: share of the budget for the subgraph; None for a half, or less where measured costs say so.

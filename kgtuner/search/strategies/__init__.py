@@ -12,7 +12,7 @@ STRATEGIES: dict[str, Strategy] = {
     "toss": Strategy(toss, trainings=10, subgraphs=(0.2,), space="reduced"),
     "grash": Strategy(grash, trainings=3, beyond=1, subgraphs=(0.1, 0.2, 0.4), method="k_core", space="full"),
     "autone": Strategy(autone, trainings=10, subgraphs=(0.1, 0.2), space="full"),
-    "racing": Strategy(racing, trainings=4, subgraphs=(0.2,), space="full", ours=True),
+    "racing": Strategy(racing, trainings=4, subgraphs=(0.2,), space="whole", ours=True),
 }
 
 __all__ = ["FULL", "STRATEGIES", "Answer", "Asking", "Fidelity", "Problem", "Request", "Strategy"]

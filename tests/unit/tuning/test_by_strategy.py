@@ -11,12 +11,14 @@ import numpy as np
 import pytest
 
 import kgtuner as kt
+from kgtuner.defaults import default_for
 from kgtuner.domains import Float
 from kgtuner.errors import ConfigError, RunError
 from kgtuner.execution.executor import Executor, Job, SlotHealth
 from kgtuner.execution.storage import RESULT, value_of
 from kgtuner.execution.tasks import Done, Message, Resources, Task, TrainTask
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
+from kgtuner.models import MODELS
 from kgtuner.search.proposals import Observations, random_row
 from kgtuner.search.samplers import model_based
 from kgtuner.search.strategies import FULL, STRATEGIES, Answer, Request
@@ -374,6 +376,14 @@ def test_a_strategy_refuses_stages_that_are_not_its_own(tmp_path: Path) -> None:
             ConfigError, match=f"has stages and subgraphs of its own: leave out {next(iter(setting))}"
         ):
             kt.tune("world", algorithm="racing", budget="30s", output=tmp_path / "run", **setting)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("entities", [9_999, 10_000])
+@pytest.mark.parametrize("model", MODELS)
+def test_what_we_search_by_default_contains_the_default_of_any_graph(model: str, entities: int) -> None:
+    default = default_for(model, entities, all_entities=True)
+    for algorithm in ("kgtuner", "racing"):
+        assert within(load_space(default_space(algorithm), [model]), default) is not None, algorithm
 
 
 def test_each_algorithm_has_a_space_of_its_own_by_default() -> None:
