@@ -100,11 +100,24 @@ def properties(trials: Trials, seed: int = 0, anchors: int = ANCHORS) -> list[Pr
             varied = encoder.features(trials.space.codes.repair(varied, rng, keep))
             predicted.append(quality.predict(varied))
             seconds.append(float(np.exp(cost.predict(varied)).mean()) if timed.any() else float("nan"))
-        table = np.column_stack(predicted)  # (anchors, k)
-        ranks = (rankdata(-table, axis=1) - 1) / (table.shape[1] - 1)
-        effect = float(np.ptp(table.mean(0)) / (trials.values[measured].std() or 1.0))
-        found.append(Property(parameter.name, levels, ranks, _consistency(table), np.array(seconds), effect))
+        scale = float(trials.values[measured].std())
+        found.append(
+            property_of(parameter.name, levels, np.column_stack(predicted), np.array(seconds), scale)
+        )
     return found
+
+
+def property_of(name: str, levels: Levels, table: FloatArray, seconds: FloatArray, scale: float) -> Property:
+    """What the values of anchors say about a hyper-parameter.
+
+    Args:
+        table: (anchors, k) what each anchor reaches with each of the k values, larger is better.
+        seconds: (k,) of a training.
+        scale: standard deviation of the trials.
+    """
+    ranks = (rankdata(-table, axis=1) - 1) / (table.shape[1] - 1)
+    effect = float(np.ptp(table.mean(0)) / (scale or 1.0))
+    return Property(name, levels, ranks, _consistency(table), seconds, effect)
 
 
 def levels_of(parameter: Parameter, column: FloatArray) -> Levels | None:
