@@ -15,6 +15,7 @@ from scipy.stats import rankdata
 
 from benchmarks import record
 from benchmarks.tabular.store import DATA
+from benchmarks.tabular.table import Training
 from kgtuner.analysis.properties import properties
 from kgtuner.analysis.rank_correlation import rank_correlations
 from kgtuner.analysis.reduction import cost_of, grouped
@@ -33,6 +34,8 @@ SCALED = (
     "model.dimension",
 )
 """Hyper-parameters that might want another value on a smaller graph."""
+SHARE, SHORTER = 1 / 4, "a quarter of the time"
+"""Of a whole training on the full graph, beside which those on a subgraph are shorter too."""
 LEAST = 100
 """Configurations from which on those of the best fifth are averaged."""
 RESAMPLES, SUBSETS, CANDIDATES = 1_000, 2_000, 10
@@ -52,7 +55,7 @@ def of_table(path: Path) -> dict[str, Any]:
         "reduction": asdict(cost_of(full, groups)) if groups else None,
         "subgraphs": [asdict(one) for one in rank_correlations(trials)],
         "subgraphs_alike": [asdict(one) for one in rank_correlations(on_the_same(trials))],
-        "shifts": shifts(trials),
+        "shifts": shifts(trials) + shifts(as_trials(with_shorter(frame))),
         "second_seed": second_seed(frame),
     }
 
@@ -91,11 +94,12 @@ def on_the_same(trials: Trials) -> Trials:
 
 
 def shifts(trials: Trials) -> list[dict[str, Any]]:
-    """Where the best fifth lies on a subgraph, against where it lies on the full graph, of the same configurations.
+    """Where the best fifth lies in a group of trainings, against where it lies on the full graph, of the same
+    configurations.
 
     Returns:
-        For each subgraph and hyper-parameter the quotient of the two geometric means, or for dropout the difference
-        of the two means, of the subgraph to the full graph, with a 95% bootstrap interval over configurations.
+        For each group and hyper-parameter the quotient of the two geometric means, or for dropout the difference
+        of the two means, of the group to the full graph, with a 95% bootstrap interval over configurations.
     """
     full, found = trials.of(FULL), []
     at = {row.tobytes(): number for number, row in enumerate(full.codes)}
@@ -115,6 +119,16 @@ def shifts(trials: Trials) -> list[dict[str, Any]]:
             low, middle, high = (x if is_share else float(np.exp(x)) for x in (low, middle, high))
             found.append({"group": name, "name": parameter.name, "shift": middle, "low": low, "high": high})
     return found
+
+
+def with_shorter(frame: pd.DataFrame) -> pd.DataFrame:
+    """The trainings on the full graph, and as many that were stopped after a `SHARE` of their time."""
+    full = frame[frame["fidelity"] == FULL]
+    values = []
+    for row in full.itertuples():
+        training = Training(row.cpu_seconds, row.curve_seconds, row.curve_value, failed=pd.isna(row.value))
+        values.append(training.until(SHARE * row.cap)[0])
+    return pd.concat([full, full.assign(value=values, fidelity=SHORTER)])
 
 
 def _apart(own: FloatArray, values: FloatArray) -> tuple[float, float, float]:
