@@ -152,6 +152,31 @@ def hyper_parameters(evidence: Figures) -> str:
     return markdown(["hyper-parameter", "the paper", *head], body)
 
 
+def variates(trained: Figures, evidence: Figures) -> str:
+    """Groups by trainings and by a forest side by side, and how well their orders of the values agree."""
+    forest = {one["name"]: one for one in evidence["umls-complex"]["hyper_parameters"]}
+    by_name = {one["name"]: one for one in trained["hyper_parameters"]}
+    body = []
+    for name, (called, _) in HYPER_PARAMETERS.items():
+        if name not in by_name:
+            continue
+        one = by_name[name]
+        matters = not one["reason"].startswith("hardly")
+        best = min(zip(one["ranks"], one["levels"], strict=True))[1] if matters else ""
+        agreement = "" if one["agreement"] is None else f"{one['agreement']:.2f}"
+        consistency = f"{one['consistency']:.2f}"
+        body.append([called, group_of(one), group_of(forest[name]), best, agreement, consistency])
+    head = [
+        "hyper-parameter",
+        "by trainings",
+        "by a forest",
+        "best value by trainings",
+        "agreement of the values' ranks",
+        "consistency of the anchors",
+    ]
+    return markdown(head, body)
+
+
 def group_of(one: Figures | None) -> str:
     """What is said about a hyper-parameter, in a cell."""
     if one is None:
@@ -382,6 +407,7 @@ def files() -> dict[Path, str | None]:
     parts = {
         "surrogates": surrogates(evidence),
         "hyper-parameters": hyper_parameters(evidence),
+        "variates": variates(result("control_variates"), evidence),
         "subgraphs": subgraphs(evidence),
         "subgraphs alike": subgraphs_alike(evidence),
         "shifts": shifts(evidence),
