@@ -212,7 +212,7 @@ def test_a_default_that_was_made_smaller_to_fit_goes_on_when_there_is_more_memor
     graph: kt.KnowledgeGraph, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     large = CONFIG.updated({"model.dimension": 400})
-    monkeypatch.setattr(training, "default_for", lambda *_, **__: large)
+    monkeypatch.setattr(training, "default_config", lambda *_, **__: large)
     needed = estimated_bytes(large, size_of(graph))
     monkeypatch.setattr(training, "free_memory", lambda device: 0.8 * needed)
     small = kt.train(graph, model="distmult", output=tmp_path / "run")
