@@ -31,6 +31,7 @@ from kgtuner.analysis.trials import FULL, Trials, as_trials, read_trials
 from kgtuner.config import TrialConfig
 from kgtuner.errors import TrialFailed
 from kgtuner.experiment import run
+from kgtuner.space import Space
 
 NAME, GRAPH, MODEL = "control_variates", "umls", "complex"
 ANCHORS = 12
@@ -89,11 +90,10 @@ def measured(trials: Trials, rows: Rows) -> list[Property]:
     return found
 
 
-def compared(trials: Trials, rows: Rows) -> list[dict[str, Any]]:
+def compared(space: Space, ours: list[Property], by_forest: list[Property]) -> list[dict[str, Any]]:
     """Each hyper-parameter by trainings and by a forest: its group, mean ranks, and how well these agree."""
-    ours, theirs = measured(trials, rows), {one.name: one for one in properties(trials)}
-    shown = []
-    for one, group in zip(ours, grouped(trials.space, ours), strict=True):
+    theirs, shown = {one.name: one for one in by_forest}, []
+    for one, group in zip(ours, grouped(space, ours), strict=True):
         forest = theirs[one.name]
         ranks, expected = one.ranks.mean(0), forest.ranks.mean(0)
         flat = np.ptp(ranks) == 0 or np.ptp(expected) == 0
@@ -138,8 +138,9 @@ def main() -> None:
         rows.append({"name": name, "anchor": anchor, "level": level, **trained(config, cap)})
         print(name, anchor, level, rows[-1]["value"], flush=True)
         record.write(NAME, {"graph": GRAPH, "model": MODEL, "cap": cap, "rows": rows})
+    found = compared(trials.space, measured(trials, rows), properties(trials))
     about = {"graph": GRAPH, "model": MODEL, "cap": cap}
-    record.write(NAME, about | {"hyper_parameters": compared(trials, rows), "rows": rows})
+    record.write(NAME, about | {"hyper_parameters": found, "rows": rows})
 
 
 if __name__ == "__main__":

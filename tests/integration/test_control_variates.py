@@ -10,7 +10,7 @@ import pytest
 
 from benchmarks.tabular import variates
 from benchmarks.tabular.store import DATA
-from kgtuner.analysis.properties import levels_of
+from kgtuner.analysis.properties import levels_of, properties
 from kgtuner.analysis.trials import FULL, Trials, as_trials, read_trials
 
 
@@ -74,12 +74,14 @@ def test_trainings_are_compared_with_what_a_forest_expects(trials: Trials) -> No
     column = trials.codes[:, [p.name for p in trials.space.parameters].index(rate)]
     levels = levels_of(trials.space.by_name[rate], column)
     assert levels is not None
-    usual = {
-        one["name"]: one for one in variates.compared(trials, rows_of(trials, lambda *key: 0.1 * key[2]))
-    }
-    turned = {
-        one["name"]: one for one in variates.compared(trials, rows_of(trials, lambda *key: -0.1 * key[2]))
-    }
+    by_forest = properties(trials)
+    usual, turned = (
+        {
+            one["name"]: one
+            for one in variates.compared(trials.space, variates.measured(trials, rows), by_forest)
+        }
+        for rows in (rows_of(trials, lambda *key, by=by: by * key[2]) for by in (0.1, -0.1))
+    )
     assert usual[rate]["levels"] == list(levels.names)
     assert usual[rate]["agreement"] == pytest.approx(-turned[rate]["agreement"])
     assert usual[rate]["agreement"] != 0
