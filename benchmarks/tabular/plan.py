@@ -103,7 +103,7 @@ SERIES = (
     Series("codex-s", "transe", "full", 16.0, 150, start=60, stride=2),
     Series("codex-s", "transe", "walk-0.2", 4.0, 150, start=60, stride=2),
     Series("wn18rr", "complex", "walk-0.2", 60.0, 150, start=300),
-    Series("wn18rr", "complex", "full", 300.0, 40, start=300, stride=3),
+    Series("wn18rr", "complex", "full", 300.0, 40, start=300),
 )
 
 
