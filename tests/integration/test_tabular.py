@@ -181,7 +181,7 @@ def test_figures_rank_a_search_that_learns_above_one_that_is_unlucky(table: Tabl
     }
     shown = simulate.figures(table, "umls", runs)
     assert shown["budgets"]["3"]["regret"]["racing"]["mean"] == 0
-    test = shown["budgets"]["3"]["racing_against"]["random"]
+    test = shown["budgets"]["3"]["against"]["racing"]["random"]
     assert test["better"]
     assert test["p"] == pytest.approx(2 / 2**8)
     assert simulate.table_of(shown).splitlines()[2].startswith("| racing | 0.0000")

@@ -1,0 +1,165 @@
+"""What the beginning of a training says of its end: by its value, by a law fitted to it, by what a forest has learned.
+
+    python -m benchmarks.tabular.curves     # into results/search_curves.json
+
+A race lets the best by their value so far go on. Would it choose better by where their curves are going? On the full
+graph, where a curve goes to its own end, and on the subgraph, where the end is that on the full graph.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from scipy.optimize import OptimizeWarning, curve_fit
+from scipy.stats import spearmanr
+
+from benchmarks import record
+from benchmarks.tabular.compare import interval
+from benchmarks.tabular.simulate import SUBGRAPH
+from benchmarks.tabular.store import DATA
+from benchmarks.tabular.table import Table, Training
+from kgtuner.search.strategies import FULL
+from kgtuner.search.surrogates.random_forest import RandomForest
+from kgtuner.space.encoding import Encoder
+from kgtuner.types import FloatArray
+
+SHARES = (1 / 16, 1 / 4, 1 / 2)
+"""Of a training, after which the rest of it is foretold."""
+SEEN = 30
+"""Whole trainings that a forest has learned from, as a search has made them by then."""
+DRAWS = 20
+"""Of these, and of everything that is random."""
+RACE, GO_ON = 16, 4
+"""Configurations of a race, and how many of them go on."""
+RACES = 200
+"""Of each draw."""
+LEAST = 2 * SEEN
+"""Configurations of a table, at least."""
+LEAST_POINTS = 4
+"""Validations for the three numbers of a law."""
+
+Foretold = Callable[[np.random.Generator, FloatArray], FloatArray]
+
+
+def so_far(training: Training, share: float, cap: float) -> FloatArray:
+    """The best validation by then at each of sixteenths of the cap up to the share, 0 for what has failed, (s,)."""
+    ends = np.arange(1, round(16 * share) + 1) / 16
+    return np.nan_to_num([training.until(end * cap)[0] for end in ends])
+
+
+def power_law(training: Training, share: float, cap: float) -> float:
+    """What y = c - a t^-b, fitted to the validations so far, has at the cap; the best so far where it cannot be fitted.
+
+    Source: "pow3" of Domhan et al. (2015), https://www.ijcai.org/Proceedings/15/Papers/487.pdf
+    """
+    best, _ = training.until(share * cap)
+    seen = training.at <= share * cap
+    ended = training.at[-1:].sum() < share * cap  # by itself
+    if np.isnan(best) or ended or seen.sum() < LEAST_POINTS:
+        return float(np.nan_to_num(best))
+    at, values = training.at[seen] / cap, np.maximum.accumulate(training.values[seen])
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", OptimizeWarning)
+        try:
+            law, _ = curve_fit(
+                lambda t, c, a, b: c - a * t**-b,
+                at,
+                values,
+                p0=(values[-1], 0.01, 1.0),
+                bounds=([0, 0, 0.01], [1, 1, 5]),
+                max_nfev=500,
+            )
+        except RuntimeError:  # it does not converge
+            return float(best)
+    return float(np.clip(law[0] - law[1], best, 1.0))
+
+
+def predictors(
+    table: Table, fidelity: str, share: float, numbers: list[int], ends: FloatArray
+) -> dict[str, Foretold]:
+    """Ways to foretell the ends (n,) of configurations. Each is given rows whose ends are known, and gives all n."""
+    cap = table.caps[fidelity]
+    trainings = [table.trainings[fidelity][number] for number in numbers]
+    curves = np.array([so_far(training, share, cap) for training in trainings])
+    law = np.array([power_law(training, share, cap) for training in trainings])
+    configurations = Encoder(table.space).features(np.array([table.codes[number] for number in numbers]))
+
+    def by_forest(features: FloatArray) -> Foretold:
+        def foretold(rng: np.random.Generator, known: FloatArray) -> FloatArray:
+            forest = RandomForest(max_features=1 / 3)
+            forest.fit(features[known], ends[known], rng)
+            return forest.predict(features)
+
+        return foretold
+
+    return {
+        "value so far": lambda rng, known: curves[:, -1],
+        "power law": lambda rng, known: law,
+        "forest, curves": by_forest(curves),
+        "forest, both": by_forest(np.column_stack([curves, configurations])),
+    }
+
+
+def judged(foretold: FloatArray, ends: FloatArray, rng: np.random.Generator) -> tuple[float, float]:
+    """Spearman's correlation with the ends, and what races lose: the best end less the best of those that go on."""
+    races = np.array([rng.choice(len(ends), RACE, replace=False) for _ in range(RACES)])
+    go_on = np.take_along_axis(races, np.argsort(-foretold[races], axis=1, kind="stable")[:, :GO_ON], 1)
+    lost = ends[races].max(1) - ends[go_on].max(1)
+    return float(spearmanr(foretold, ends).statistic), float(lost.mean())
+
+
+def of_table(table: Table, fidelity: str, share: float) -> dict[str, Any]:
+    """How each predictor does on the configurations it has not learned from, over draws of those it has."""
+    numbers = table.numbers((fidelity,))
+    ends = np.nan_to_num([table.trainings[FULL][number].value for number in numbers])
+    ways = predictors(table, fidelity, share, numbers, ends)
+    found: dict[str, list[tuple[float, float]]] = {name: [] for name in ways}
+    for seed in range(DRAWS):
+        order = np.random.default_rng(seed).permutation(len(numbers))
+        known, others = order[:SEEN], order[SEEN:]
+        for name, foretold in ways.items():
+            guess = foretold(np.random.default_rng([seed, 1]), known)[others]
+            found[name].append(judged(guess, ends[others], np.random.default_rng([seed, 2])))
+    usual = np.array(found["value so far"])
+    shown = {}
+    for name, pairs in found.items():
+        apart = np.array(pairs) - usual
+        shown[name] = {
+            "spearman": float(np.mean([pair[0] for pair in pairs])),
+            "lost": float(np.mean([pair[1] for pair in pairs])),
+            "less_lost": dict(zip(("mean", "low", "high"), interval((-apart[:, 1]).tolist()), strict=True)),
+        }
+    paid = sum(table.trainings[fidelity][number].until(share * table.caps[fidelity])[1] for number in numbers)
+    whole = sum(table.trainings[FULL][number].seconds for number in numbers)
+    return {
+        "graph": fidelity,
+        "share": share,
+        "cost": paid / whole,
+        "configurations": len(numbers),
+        "predictors": shown,
+    }
+
+
+def main() -> None:
+    tables: dict[str, list[dict[str, Any]]] = {}
+    for path in sorted(DATA.glob("*.parquet")):
+        graph, _, model = path.stem.rpartition("-")
+        table = Table.load(graph, model)
+        for fidelity in (FULL, SUBGRAPH[graph]):
+            if fidelity not in table.trainings or len(table.numbers((fidelity,))) < LEAST:
+                continue
+            for share in SHARES if fidelity == FULL else (*SHARES, 1.0):
+                tables.setdefault(path.stem, []).append(of_table(table, fidelity, share))
+                print(path.stem, fidelity, f"{share:g}", flush=True)
+                for name, found in tables[path.stem][-1]["predictors"].items():
+                    print(f"  {name}: {found['spearman']:.3f}, lost {found['lost']:.4f}", flush=True)
+    record.write(
+        "search_curves", {"tables": tables, "seen": SEEN, "draws": DRAWS, "race": RACE, "go_on": GO_ON}
+    )
+
+
+if __name__ == "__main__":
+    main()
