@@ -14,6 +14,7 @@ import pandas as pd
 from scipy.stats import rankdata
 
 from benchmarks import record
+from benchmarks.tabular.simulate import SUBGRAPH
 from benchmarks.tabular.store import DATA
 from benchmarks.tabular.table import Training
 from kgtuner.analysis.properties import properties
@@ -25,19 +26,22 @@ from kgtuner.types import FloatArray, IntArray
 
 TOGETHER = ("walk-0.2", "walk-0.2-second")
 """Two subgraphs whose orders are averaged."""
+DROPOUT = "model.dropout"
 SCALED = (
     "optimizer.learning_rate",
     "regularizer.weight",
     "negatives.num_negatives",
-    "model.dropout",
+    DROPOUT,
     "training.batch_size",
     "model.dimension",
 )
 """Hyper-parameters that might want another value on a smaller graph."""
-SHARE, SHORTER = 1 / 4, "a quarter of the time"
-"""Of a whole training on the full graph, beside which those on a subgraph are shorter too."""
+SHORTER = "as short"
+"""What trainings on the full graph are called that are stopped when those on the usual subgraph are."""
+BEST = (1 / 5, 1 / 10)
+"""Shares of the configurations whose place is compared."""
 LEAST = 100
-"""Configurations from which on those of the best fifth are averaged."""
+"""Configurations from which on those of the best are averaged."""
 RESAMPLES, SUBSETS, CANDIDATES = 1_000, 2_000, 10
 
 
@@ -55,7 +59,7 @@ def of_table(path: Path) -> dict[str, Any]:
         "reduction": asdict(cost_of(full, groups)) if groups else None,
         "subgraphs": [asdict(one) for one in rank_correlations(trials)],
         "subgraphs_alike": [asdict(one) for one in rank_correlations(on_the_same(trials))],
-        "shifts": shifts(trials) + shifts(as_trials(with_shorter(frame))),
+        "shifts": shifts(as_trials(with_shorter(frame, SUBGRAPH[path.stem.rpartition("-")[0]]))),
         "second_seed": second_seed(frame),
     }
 
@@ -94,55 +98,69 @@ def on_the_same(trials: Trials) -> Trials:
 
 
 def shifts(trials: Trials) -> list[dict[str, Any]]:
-    """Where the best fifth lies in a group of trainings, against where it lies on the full graph, of the same
-    configurations.
+    """Where the best of one group of trainings lie, against where the best of another lie, of the same configurations.
+
+    Of every group against the full graph, and of every subgraph against `SHORTER`, the full graph with as little time.
 
     Returns:
-        For each group and hyper-parameter the quotient of the two geometric means, or for dropout the difference
-        of the two means, of the group to the full graph, with a 95% bootstrap interval over configurations.
+        For each pair, hyper-parameter and share of `BEST` the quotient of the two geometric means, or for dropout the
+        difference of the two means, with a 95% bootstrap interval over the configurations that have it.
     """
-    full, found = trials.of(FULL), []
-    at = {row.tobytes(): number for number, row in enumerate(full.codes)}
-    for name in dict.fromkeys(trials.groups):
-        small = trials.of(name)
-        both = [(n, at[row.tobytes()]) for n, row in enumerate(small.codes) if row.tobytes() in at]
-        if name == FULL or len(both) < LEAST:
+    names, found = list(dict.fromkeys(trials.groups)), []
+    for name, reference in [
+        (n, r) for r in (FULL, SHORTER) for n in names if n != r and r in names and n != FULL
+    ]:
+        theirs, own = trials.of(reference), trials.of(name)
+        at = {row.tobytes(): number for number, row in enumerate(theirs.codes)}
+        both = [(n, at[row.tobytes()]) for n, row in enumerate(own.codes) if row.tobytes() in at]
+        if len(both) < LEAST:
             continue
         rows, same = map(list, zip(*both, strict=True))
-        values = np.nan_to_num([small.values[rows], full.values[same]], nan=-np.inf)
+        values = np.nan_to_num([own.values[rows], theirs.values[same]], nan=-np.inf)
         for j, parameter in enumerate(trials.space.parameters):
             if parameter.name not in SCALED:
                 continue
-            own = small.codes[rows, j]
-            is_share = parameter.name == "model.dropout"
-            low, middle, high = _apart(own if is_share else np.log(own), values)
-            low, middle, high = (x if is_share else float(np.exp(x)) for x in (low, middle, high))
-            found.append({"group": name, "name": parameter.name, "shift": middle, "low": low, "high": high})
+            column, is_share = own.codes[rows, j], parameter.name == DROPOUT
+            for best in BEST:
+                apart = _apart(column if is_share else np.log(column), values, best)
+                low, middle, high = apart if is_share else np.exp(apart).tolist()
+                found.append(
+                    {
+                        "group": name,
+                        "against": reference,
+                        "best": best,
+                        "name": parameter.name,
+                        "shift": middle,
+                        "low": low,
+                        "high": high,
+                    }
+                )
     return found
 
 
-def with_shorter(frame: pd.DataFrame) -> pd.DataFrame:
-    """The trainings on the full graph, and as many that were stopped after a `SHARE` of their time."""
+def with_shorter(frame: pd.DataFrame, subgraph: str) -> pd.DataFrame:
+    """All trainings, and those on the full graph once more, stopped at the cap of those on a subgraph."""
     full = frame[frame["fidelity"] == FULL]
+    cap = float(frame.loc[frame["fidelity"] == subgraph, "cap"].iloc[0])
     values = []
     for row in full.itertuples():
         training = Training(row.cpu_seconds, row.curve_seconds, row.curve_value, failed=pd.isna(row.value))
-        values.append(training.until(SHARE * row.cap)[0])
-    return pd.concat([full, full.assign(value=values, fidelity=SHORTER)])
+        values.append(training.until(cap)[0])
+    return pd.concat([frame, full.assign(value=values, fidelity=SHORTER)])
 
 
-def _apart(own: FloatArray, values: FloatArray) -> tuple[float, float, float]:
-    """The mean of `own` (n,) over the best fifth by values[0] less that by values[1], between its quantiles.
+def _apart(own: FloatArray, values: FloatArray, best: float) -> tuple[float, float, float]:
+    """The mean of `own` (n,) over the best by values[0] less that by values[1], between its quantiles.
 
-    Only configurations that have the hyper-parameter count, and the best are those of them.
+    Only configurations that have the hyper-parameter count, and `best` is a share of them.
     """
     have = ~np.isnan(own)
     own, values = own[have], values[:, have]
-    fifth = max(1, len(own) // 5)
+    count = max(1, round(len(own) * best))
 
     def difference(rows: IntArray) -> float:
-        best = [rows[np.argsort(-of[rows], kind="stable")[:fifth]] for of in values]
-        return float(own[best[0]].mean() - own[best[1]].mean())
+        chosen = [rows[np.argsort(-of[rows], kind="stable")[:count]] for of in values]
+        return float(own[chosen[0]].mean() - own[chosen[1]].mean())
 
     rng = np.random.default_rng(0)
     drawn = [difference(rng.integers(len(own), size=len(own))) for _ in range(RESAMPLES)]

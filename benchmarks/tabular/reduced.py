@@ -12,7 +12,10 @@ SIZES = ("model.dimension", "training.batch_size")
 
 
 def reduced(problem: Problem, search: Callable[[Problem], Asking]) -> Asking:
-    """At any size: a table has few rows with the sizes of the reduced space."""
+    """Let a search choose among the problem's configurations that lie in the reduced space, and among no others.
+
+    At any batch size and dimension: a table has few rows with those of the reduced space.
+    """
     assert problem.pool is not None
     inside = _reduced_at_all_sizes(problem.space).codes.inside(problem.pool)
     return search(dataclasses.replace(problem, pool=problem.pool[inside]))

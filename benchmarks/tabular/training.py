@@ -55,7 +55,7 @@ def config_of(job: Job) -> TrialConfig:
     if FIDELITIES[job.fidelity].scaled:
         whole = graph_of(job.graph, "full")
         config = scaled_down(config, size_of(graph_of(job.graph, job.fidelity)), size_of(whole))
-    return config.limited(max_seconds=job.cap, validate_every_seconds=job.cap / VALIDATIONS)
+    return capped(config, job.cap)
 
 
 def trained(job: Job) -> dict[str, Any]:
@@ -65,7 +65,6 @@ def trained(job: Job) -> dict[str, Any]:
     says how busy they were.
     """
     graph = graph_of(job.graph, job.fidelity)
-    curve: list[Any] = []
     row: dict[str, Any] = {
         "graph": job.graph,
         "model": job.model,
@@ -79,11 +78,17 @@ def trained(job: Job) -> dict[str, Any]:
         "machine": machine(),
         "day": datetime.date.today().isoformat(),
     }
+    return row | outcome(config_of(job), graph, job.seed) | drawn(job.model, job.number)
+
+
+def outcome(config: TrialConfig, graph: KnowledgeGraph, seed: int) -> dict[str, Any]:
+    """What a training gives: its value or its failure, what it took, and its curve."""
+    curve: list[Any] = []
+    row: dict[str, Any] = {}
     wall, cpu = time.monotonic(), time.process_time()
     try:
-        config = config_of(job)
         config = require_memory(config, size_of(graph), MEMORY)
-        result = run(config, graph, seed=job.seed, clock=time.process_time, on_validation=curve.append)
+        result = run(config, graph, seed=seed, clock=time.process_time, on_validation=curve.append)
         row |= {
             "value": result.best,
             "stopped_by": result.stopped_by,
@@ -98,4 +103,9 @@ def trained(job: Job) -> dict[str, Any]:
     row["curve_step"] = [point.step for point in curve]
     row["curve_seconds"] = [point.seconds for point in curve]
     row["curve_value"] = [point.metric for point in curve]
-    return row | drawn(job.model, job.number)
+    return row
+
+
+def capped(config: TrialConfig, cap: float) -> TrialConfig:
+    """With its limits in seconds of CPU time."""
+    return config.limited(max_seconds=cap, validate_every_seconds=cap / VALIDATIONS)

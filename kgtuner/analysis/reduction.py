@@ -46,12 +46,14 @@ class Grouped:
         group: one of the four.
         change: what a space file says about it, None to leave it as the base has it.
         reason: in a few words.
+        matters: whether its values lie apart by more than noise.
     """
 
     name: str
     group: Group
     change: Any
     reason: str
+    matters: bool = True
 
 
 def grouped(space: Space, found: Sequence[Property]) -> list[Grouped]:
@@ -62,7 +64,8 @@ def grouped(space: Space, found: Sequence[Property]) -> list[Grouped]:
 def _group(parameter: Parameter, one: Property) -> Grouped:
     mean, best = one.ranks.mean(0), one.best_share
     if one.effect < MATTERS_FROM:
-        return Grouped(one.name, "free", _everything(parameter, one), f"hardly matters ({one.effect:.2f} sd)")
+        reason = f"hardly matters ({one.effect:.2f} sd)"
+        return Grouped(one.name, "free", _everything(parameter, one), reason, matters=False)
     if parameter.categorical:
         first = int(best.argmax())
         if best[first] >= FIXED_FROM:

@@ -20,7 +20,7 @@ from kgtuner.search.strategies.racing import racing
 from kgtuner.search.strategies.single import single
 from kgtuner.search.strategies.toss import toss
 from kgtuner.space import load_space
-from kgtuner.types import Assignment
+from kgtuner.types import Assignment, FloatArray
 
 SPACE = space_of("complex")
 FIDELITIES = [Fidelity("walk-0.2", 0.25), Fidelity(FULL, 1.0)]
@@ -63,30 +63,62 @@ def test_improvement_per_second_draws_towards_what_costs_little_where_the_usual_
     assert shares[0] > shares[1] + 0.3
 
 
+def with_and_without_sgd(each: int, others: int) -> tuple[FloatArray, FloatArray]:
+    """The first configurations that have it, and the first that have not."""
+    pool = problem(160).pool
+    assert pool is not None
+    sgd = np.array([is_sgd(SPACE.codes.assignment(row)) for row in pool])
+    return pool[sgd][:each], pool[~sgd][:others]
+
+
+def share_of_sgd(kind: type[Problem], known: Observations) -> float:
+    """How many of twenty proposals have it."""
+    given = problem(160)
+    searched = kind(SPACE, 40.0, FIDELITIES, 0, given.pool, {"surrogate_options": {"trees": 25}})
+    proposer = SAMPLERS["rf_ei"](SPACE, seed=0, surrogate_options={"trees": 25})
+    rows = [searched.next(proposer, known, number) for number in range(60, 80)]
+    return float(np.mean([is_sgd(SPACE.codes.assignment(row)) for row in rows if row is not None]))
+
+
 def test_a_forest_that_sees_the_rung_knows_that_all_of_a_higher_one_are_good() -> None:
-    given = problem()
-    assert given.pool is not None
-    sgd = np.array([is_sgd(SPACE.codes.assignment(row)) for row in given.pool])
-    below, above = given.pool[sgd][:12], given.pool[~sgd][:3]
+    below, above = with_and_without_sgd(20, 6)
     known = Observations(
         np.concatenate([below, above]),
-        np.array([*np.linspace(0.1, 0.2, len(below)), 0.9, 0.9, 0.9]),
-        np.array([0] * len(below) + [1] * 3),
+        np.concatenate([np.linspace(0.1, 0.2, 20), np.full(6, 0.9)]),
+        np.repeat([0, 1], [20, 6]),
     )
-    proposer = SAMPLERS["rf_ei"](SPACE, seed=0, surrogate_options={"trees": 25})
-    seeing = FidelitySeen(SPACE, 40.0, FIDELITIES, 0, given.pool, given.options)
-    rows = [(given.next(proposer, known, n), seeing.next(proposer, known, n)) for n in range(15, 25)]
-    usual = np.mean([is_sgd(SPACE.codes.assignment(row)) for row, _ in rows if row is not None])
-    with_rung = np.mean([is_sgd(SPACE.codes.assignment(row)) for _, row in rows if row is not None])
-    assert with_rung < usual
+    assert share_of_sgd(FidelitySeen, known) < 0.2 < share_of_sgd(Problem, known)
 
 
-def test_a_race_that_sees_the_rung_is_otherwise_a_race() -> None:
+def test_a_forest_that_sees_the_rung_judges_by_the_highest() -> None:
+    sgd, others = with_and_without_sgd(20, 20)
+    spread = np.linspace(0, 0.05, 20)
+    known = Observations(
+        np.concatenate([sgd, others, sgd, others]),
+        np.concatenate([0.6 + spread, 0.1 + spread, 0.3 + spread, 0.9 + spread]),
+        np.repeat([0, 1], 40),
+    )
+    turned = Observations(known.codes, known.values, 1 - known.groups)
+    assert share_of_sgd(FidelitySeen, turned) > share_of_sgd(FidelitySeen, known) + 0.3
+
+
+def test_a_race_that_sees_the_rung_is_otherwise_a_race_until_its_forest_has_learned() -> None:
     def answer(assignment: Assignment, request: Request) -> Answer:
         return Answer(np.log10(assignment["optimizer.learning_rate"]), request.share)
 
-    seeing, usual = (asked(search(problem()), answer, STARTUP) for search in (fidelity_seen, racing))
-    assert [(one.fidelity, one.share) for one in seeing] == [(one.fidelity, one.share) for one in usual]
+    seeing, usual = (asked(search(problem()), answer, 60) for search in (fidelity_seen, racing))
+    first = [
+        [(one.row.tobytes(), one.fidelity, one.share) for one in both[:STARTUP]] for both in (seeing, usual)
+    ]
+    assert first[0] == first[1]
+    assert {one.row.tobytes() for one in seeing} != {one.row.tobytes() for one in usual}
+    for one in (seeing, usual):
+        assert {(each.fidelity, each.share) for each in one} <= {
+            ("walk-0.2", 1 / 16),
+            ("walk-0.2", 1 / 4),
+            (FULL, 1 / 4),
+            (FULL, 1.0),
+        }
 
 
 def test_toss_without_raised_sizes_asks_for_the_same_and_never_for_larger() -> None:

@@ -62,20 +62,30 @@ def searches(runs: Iterable[Figures]) -> str:
 
 
 def parts_of_toss(runs: Iterable[Figures]) -> str:
-    """TOSS with a part changed: mean test MRR, and each seed against TOSS as it is."""
-    by_arm: dict[str, dict[int, float]] = {}
+    """TOSS with a part changed: mean test MRR, each seed against TOSS as it is, and what went into full trainings."""
+    by_arm: dict[str, dict[int, Figures]] = {}
     for run in runs:
-        by_arm.setdefault(run["arm"], {})[run["seed"]] = run["test"]["mrr"]
+        by_arm.setdefault(run["arm"], {})[run["seed"]] = run
     usual, body = by_arm["toss"], []
     for arm, called in TOSS_PARTS.items():
-        apart = [found - usual[seed] for seed, found in by_arm[arm].items()]
-        spread = f"{short(statistics.mean(by_arm[arm].values()))} ({short(statistics.stdev(by_arm[arm].values()))})"
+        found = {seed: run["test"]["mrr"] for seed, run in by_arm[arm].items()}
+        apart = [mrr - usual[seed]["test"]["mrr"] for seed, mrr in found.items()]
+        spread = f"{short(statistics.mean(found.values()))} ({short(statistics.stdev(found.values()))})"
+        full = [stage for run in by_arm[arm].values() for stage in run["stages"] if stage["stage"] == "full"]
+        seconds, trials = (statistics.mean(stage[f] for stage in full) for f in ("seconds", "trials"))
         difference, better = "", ""
         if arm != "toss":
             error = statistics.stdev(apart) / len(apart) ** 0.5
             difference = f"{short(statistics.mean(apart))} ({short(error)})"
             better = f"{sum(one > 0 for one in apart)} of {len(apart)}"
-        body.append([called, spread, difference, better])
+        body.append([called, spread, difference, better, f"{trials:.1f} in {seconds:.0f} s"])
     return markdown(
-        ["TOSS", "mean test MRR (deviation)", "mean difference (its standard error)", "seeds better"], body
+        [
+            "TOSS",
+            "mean test MRR (deviation)",
+            "mean difference (its standard error)",
+            "seeds better",
+            "full trainings",
+        ],
+        body,
     )

@@ -28,6 +28,7 @@ RACING = {
     "racing from nothing, rf_bore": "that, with BORE instead of EI",
     "racing from nothing, fidelity seen": "that, the rung as a feature of one forest",
 }
+OTHERS = {"codex-s-distmult": "DistMult", "codex-s-transe": "TransE"}
 MODELS = {
     "all models at once": "all models at once",
     "a third of the budget for each model": "a third of the budget for each",
@@ -131,6 +132,19 @@ def first_stages(regret: Figures) -> str:
 
 def with_p(figure: Figures) -> list[str]:
     return [range_of(figure, "mean"), "" if figure["p"] is None else p_of(figure["p"])]
+
+
+def other_models(tables: Figures) -> str:
+    """Mean regrets on the tables of other models, of which nothing is known from another graph."""
+    body = []
+    for table, called in OTHERS.items():
+        budgets = tables[table]["budgets"]
+        longest = max(budgets, key=lambda budget: (len(budgets[budget]["regret"]), float(budget)))
+        regret = budgets[longest]["regret"]
+        for name in sorted(regret, key=lambda name: regret[name]["mean"]):
+            cells = [by["regret"].get(name) for by in budgets.values()]
+            body.append([called, name, *("" if cell is None else range_of(cell, "mean") for cell in cells)])
+    return markdown(["CoDEx-S", "algorithm", *tables[next(iter(OTHERS))]["budgets"]], body)
 
 
 def joint(regret: Figures) -> str:

@@ -8,8 +8,10 @@ from page.sections import markdown
 FULL = "full"
 SHARES = {1 / 16: "a sixteenth", 1 / 4: "a quarter", 1 / 2: "half", 1.0: "whole"}
 """Of a training, in words."""
-SHORTER = "a quarter of the time"
-"""What evidence.py calls trainings on the full graph that were stopped early."""
+SHORTER, AS_SHORT = "as short", "full graph, stopped as early"
+"""What evidence.py calls trainings on the full graph that end when those on a subgraph do, and the page."""
+FIFTH, TENTH = 1 / 5, 1 / 10
+RATE = "optimizer.learning_rate"
 USUAL = {"umls-complex": "walk-0.4", "codex-s-complex": "walk-0.2"}
 """The subgraph of a first stage on each table with all its configurations."""
 FORETOLD = {
@@ -57,26 +59,25 @@ def hyper_parameters(evidence: Figures) -> str:
     return markdown(["hyper-parameter", "the paper", *head], body)
 
 
-def variates(trained: Figures, evidence: Figures) -> str:
-    """Groups by trainings and by a forest side by side, and how well their orders of the values agree."""
-    forest = {one["name"]: one for one in evidence["umls-complex"]["hyper_parameters"]}
+def variates(trained: Figures) -> str:
+    """Groups by trainings and by a forest side by side, and how well the two agree within an anchor."""
     by_name = {one["name"]: one for one in trained["hyper_parameters"]}
     body = []
     for name, (called, _) in HYPER_PARAMETERS.items():
         if name not in by_name:
             continue
         one = by_name[name]
-        matters = not one["reason"].startswith("hardly")
-        best = min(zip(one["ranks"], one["levels"], strict=True))[1] if matters else ""
-        agreement = "" if one["agreement"] is None else f"{one['agreement']:.2f}"
+        best = one["best"] if one["matters"] and len(one["best"]) < len(one["levels"]) else []
+        both = one["agreement"]
+        agreement = f"{both['mean']:.2f} ({both['low']:.2f} to {both['high']:.2f})"
         consistency = f"{one['consistency']:.2f}"
-        body.append([called, group_of(one), group_of(forest[name]), best, agreement, consistency])
+        body.append([called, group_of(one), group_of(one["forest"]), ", ".join(best), agreement, consistency])
     head = [
         "hyper-parameter",
         "by trainings",
         "by a forest",
-        "best value by trainings",
-        "agreement of the values' ranks",
+        "best values by trainings",
+        "agreement within anchors",
         "consistency of the anchors",
     ]
     return markdown(head, body)
@@ -95,7 +96,7 @@ def group_of(one: Figures | None) -> str:
         if isinstance(change, list):
             return ", ".join(map(str, change))
         return f"{change['low']:.2g} to {change['high']:.2g}"
-    return "hardly matters" if one["reason"].startswith("hardly") else "no pattern"
+    return "no pattern" if one["matters"] else "hardly matters"
 
 
 def subgraphs(evidence: Figures) -> str:
@@ -132,16 +133,41 @@ def subgraphs_alike(evidence: Figures) -> str:
 
 
 def shifts(evidence: Figures) -> str:
-    """Where good configurations lie on a subgraph and in a shorter training, against where they lie in a whole one."""
-    found = {(table, one["group"], one["name"]): one for table in USUAL for one in evidence[table]["shifts"]}
+    """Where the best fifth lies on a subgraph and in as short a training, against where it lies in a whole one."""
+    found = _shifts(evidence)
     columns = [(table, group) for table, usual in USUAL.items() for group in (usual, SHORTER)]
-    body = [
-        [called, *(shift(found[*column, name]) for column in columns)]
-        for name, (called, _) in HYPER_PARAMETERS.items()
-        if all((*column, name) in found for column in columns)
-    ]
-    head = [f"{GRAPHS[table]}: {SUBGRAPHS.get(group, group)}" for table, group in columns]
+    body = []
+    for name, (called, _) in HYPER_PARAMETERS.items():
+        cells = [found.get((table, group, FULL, FIFTH, name)) for table, group in columns]
+        if all(cells):
+            body.append([called, *(shift(cell) for cell in cells if cell)])
+    head = [f"{GRAPHS[table]}: {SUBGRAPHS.get(group, AS_SHORT)}" for table, group in columns]
     return markdown(["", *head], body)
+
+
+def rates(evidence: Figures) -> str:
+    """Of the learning rate: a subgraph and as short a training against the full graph, and against each other."""
+    found, body = _shifts(evidence), []
+    for table, called in TABLES.items():
+        usual = USUAL.get(table, "walk-0.2")
+        pairs = {
+            "subgraph to full graph": (usual, FULL),
+            "as short on the full graph to whole": (SHORTER, FULL),
+            "subgraph to as short on the full graph": (usual, SHORTER),
+        }
+        for words, pair in pairs.items():
+            cells = [found.get((table, *pair, best, RATE)) for best in (FIFTH, TENTH)]
+            if all(cells):
+                body.append([called, words, *(shift(cell) for cell in cells if cell)])
+    return markdown(["table", "learning rate", "of the best fifth", "of the best tenth"], body)
+
+
+def _shifts(evidence: Figures) -> dict[tuple[str, ...], Figures]:
+    return {
+        (table, one["group"], one["against"], one["best"], one["name"]): one
+        for table in TABLES
+        for one in evidence.get(table, {}).get("shifts", ())
+    }
 
 
 def shift(one: Figures) -> str:

@@ -13,7 +13,7 @@ TABLES = {
     "codex-s-transe": "CoDEx-S, TransE",
     "wn18rr-complex": "WN18RR, ComplEx",
 }
-"""All that there are, as far as they have rows enough for what is shown."""
+"""All of benchmarks/tabular/data; one is shown where it has rows enough for what is shown."""
 SUBGRAPHS = {
     "walk-0.2": "random walk, 20%, ten starts",
     "walk-0.2-second": "random walk, 20%, another seed",

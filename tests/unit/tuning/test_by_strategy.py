@@ -378,12 +378,16 @@ def test_a_strategy_refuses_stages_that_are_not_its_own(tmp_path: Path) -> None:
             kt.tune("world", algorithm="racing", budget="30s", output=tmp_path / "run", **setting)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("entities", [9_999, 10_000])
+@pytest.mark.parametrize("all_entities", [True, False])
+@pytest.mark.parametrize("entities", [100, 9_999, 10_000, 1_000_000])
 @pytest.mark.parametrize("model", MODELS)
-def test_what_we_search_by_default_contains_the_default_of_any_graph(model: str, entities: int) -> None:
-    default = default_for(model, entities, all_entities=True)
+def test_what_we_search_by_default_contains_the_default_of_any_graph(
+    model: str, entities: int, all_entities: bool
+) -> None:
+    default = default_for(model, entities, all_entities=all_entities)
     for algorithm in ("kgtuner", "racing"):
-        assert within(load_space(default_space(algorithm), [model]), default) is not None, algorithm
+        space = load_space(default_space(algorithm), [model], all_entities=all_entities)
+        assert within(space, default) is not None, algorithm
 
 
 def test_each_algorithm_has_a_space_of_its_own_by_default() -> None:
