@@ -1,43 +1,35 @@
-"""A Ctrl-C that nobody hears, because it arrived inside a callback from C, comes again."""
+"""Ctrl-C and SIGTERM wait while something is under way that would lose them."""
 
 from __future__ import annotations
 
-import ctypes
-import sys
+import signal
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
-
-AGAIN_AFTER = 0.02
-"""Seconds until it comes again; a callback has ended by then, and if not, it comes once more."""
+from types import FrameType
 
 
 @contextmanager
-def never_swallowed() -> Iterator[None]:
-    """Raise a KeyboardInterrupt again in the main thread where ctypes has dropped it.
+def held_back() -> Iterator[None]:
+    """Deliver SIGINT and SIGTERM at the end of the block, if they arrive inside and Python has a handler for them.
 
-    Numba's compiler calls back into Python while it compiles or loads a kernel, and what such a callback raises is
-    printed and forgotten. It is raised again without a signal, so a handler that lets only the first one through does
-    not keep it out; a main thread that waits in C hears it when it returns to Python.
+    For code in C that calls back into Python: what a callback raises is printed and forgotten there, and an
+    interruption with it. Outside of the main thread, where no handler runs, nothing is done.
     """
-    before = sys.unraisablehook
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    arrived: list[int] = []
 
-    def hook(unraisable: Any) -> None:
-        if not issubclass(unraisable.exc_type, KeyboardInterrupt):
-            before(unraisable)
-            return
-        later = threading.Timer(AGAIN_AFTER, _interrupt_main_thread)
-        later.daemon = True
-        later.start()
+    def wait(number: int, frame: FrameType | None) -> None:
+        arrived.append(number)
 
-    sys.unraisablehook = hook
+    heard = [each for each in (signal.SIGINT, signal.SIGTERM) if callable(signal.getsignal(each))]
+    before = {each: signal.signal(each, wait) for each in heard}
     try:
         yield
     finally:
-        sys.unraisablehook = before
-
-
-def _interrupt_main_thread() -> None:
-    thread, exception = threading.main_thread().ident, ctypes.py_object(KeyboardInterrupt)
-    ctypes.pythonapi.PyThreadState_SetAsyncExc(ctypes.c_ulong(thread or 0), exception)
+        for each, handler in before.items():
+            signal.signal(each, handler)
+        for number in dict.fromkeys(arrived):
+            signal.raise_signal(number)

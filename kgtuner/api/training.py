@@ -16,7 +16,6 @@ from kgtuner.evaluation.metrics import METRICS, objective
 from kgtuner.experiment import RunResult, pick_device
 from kgtuner.experiment import run as run_experiment
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
-from kgtuner.interruption import never_swallowed
 from kgtuner.models import MODELS
 from kgtuner.parts import check
 from kgtuner.prediction import LinkPredictor
@@ -242,8 +241,7 @@ def _watched(
         for message in problems(graph):
             note(message)
         tell(TrialStarted("full", 0, config.flat()))
-        with never_swallowed():
-            result = run_experiment(config, graph, metric=metric, on_validation=validated, **options)
+        result = run_experiment(config, graph, metric=metric, on_validation=validated, **options)
         value = objective(result.to_mapping()["valid"], metric)
         tell(TrialEnded("full", 0, value, None, result.seconds, True))
         valid = result.valid.to_mapping()

@@ -29,7 +29,6 @@ from kgtuner.cli import (
 from kgtuner.cli.arguments import Parser
 from kgtuner.cli.outcome import BROKEN_PIPE, INTERRUPTED, Outcome, json_line
 from kgtuner.errors import ConfigError, KGTunerError
-from kgtuner.interruption import never_swallowed
 
 EPILOG = """\
 examples:
@@ -62,8 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         with suppress(AttributeError, ValueError, OSError):  # a stream of somebody else's making
             stream.reconfigure(errors="backslashreplace")  # type: ignore[union-attr]
     try:
-        with never_swallowed():
-            code = _run(arguments)
+        code = _run(arguments)
         sys.stdout.flush()
         return code
     except BrokenPipeError:

@@ -9,6 +9,7 @@ import numba
 import numpy.typing as npt
 from numba.core import config
 
+from kgtuner.interruption import held_back
 from kgtuner.kernels import cache_folder
 
 Kernel = TypeVar("Kernel", bound=Callable[..., object])
@@ -26,7 +27,7 @@ def compiled(function: Kernel, **more: bool) -> Kernel:
     """Compile a function of arrays and numbers on its first call with each combination of types.
 
     The machine code is kept in `kernels.cache_folder()`; NUMBA_CACHE_DIR overrides it. Without a folder that can be
-    written to, each process compiles anew.
+    written to, each process compiles anew. Ctrl-C waits until a kernel is compiled or loaded.
     """
     given = config.CACHE_DIR
     config.CACHE_DIR = given or str(cache_folder())
@@ -37,6 +38,7 @@ def compiled(function: Kernel, **more: bool) -> Kernel:
         kernel = numba.njit(function, **options)
     finally:
         config.CACHE_DIR = given
+    kernel.compile = held_back()(kernel.compile)  # which loads, too, and has callbacks from C in either case
     return kernel  # type: ignore[no-any-return]
 
 

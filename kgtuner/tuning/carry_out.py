@@ -21,7 +21,6 @@ from kgtuner.execution.storage import RESULT, storage_errors
 from kgtuner.experiment import compile_kernels, pick_device
 from kgtuner.files import full_disk_told
 from kgtuner.graph.knowledge_graph import KnowledgeGraph
-from kgtuner.interruption import never_swallowed
 from kgtuner.tuning.algorithms import ALGORITHMS
 from kgtuner.tuning.events import Observer, RunEnded, RunStarted
 from kgtuner.tuning.fidelity import comparable
@@ -71,7 +70,7 @@ def _place(folder: RunFolder) -> str:
 def _searched(run: TuningRun, graph: KnowledgeGraph, notes: Sequence[str]) -> TuneResult:
     stopped_by = "budget" if run.settings.budget.trials is None else "trials"
     ended = RunEnded("failed")
-    with never_swallowed(), _interrupted_once() as ignore_more:
+    with _interrupted_once() as ignore_more:
         try:
             run.notify(RunStarted(run.folder.path, graph.name, run.settings.to_mapping(), run.resumed))
             for message in notes:

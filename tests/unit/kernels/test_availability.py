@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +46,35 @@ def test_other_setting_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_importing_the_parts_imports_no_numba() -> None:
     code = "import sys, kgtuner.experiment, kgtuner.training.negative_sampling; print('numba' in sys.modules)"
     assert run(code) == "False"
+
+
+def test_ctrl_c_waits_until_a_kernel_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("numba", reason="the kernels need numba")
+    from numba.core import config, event
+
+    from kgtuner.kernels.compiling import compiled
+
+    class Interrupts(event.Listener):  # type: ignore[misc]  # numba has no types
+        def on_start(self, event: object) -> None:
+            signal.raise_signal(signal.SIGINT)
+
+        def on_end(self, event: object) -> None:
+            pass
+
+    def added(one: int, other: int) -> int:
+        return one + other
+
+    monkeypatch.setattr(config, "CACHE_DIR", str(tmp_path))
+    kernel: Any = compiled(added)
+    listener = Interrupts()
+    event.register("numba:compile", listener)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            kernel(1, 2)
+    finally:
+        event.unregister("numba:compile", listener)
+    assert len(kernel.signatures) == 1
+    assert kernel(1, 2) == 3
 
 
 @pytest.mark.slow
