@@ -26,17 +26,19 @@ def files() -> dict[Path, str | None]:
     """The page; the results it shows are committed."""
     page = DOCS / "evidence.md"
     evidence, simulated = result("search_evidence")["tables"], result("search_simulated")["tables"]
+    curves = result("search_curves")
     parts = {
         "surrogates": tabulated.surrogates(evidence),
         "hyper-parameters": tabulated.hyper_parameters(evidence),
         "variates": tabulated.variates(result("control_variates")),
         "subgraphs": tabulated.subgraphs(evidence),
         "subgraphs alike": tabulated.subgraphs_alike(evidence),
-        "beginnings": tabulated.beginnings(result("search_curves")["tables"]),
+        "beginnings": tabulated.beginnings(curves["tables"]),
+        "beginnings alike": tabulated.beginnings_alike(curves["subgraphs"]["codex-s-complex"]),
         "shifts": tabulated.shifts(evidence),
         "rates": tabulated.rates(evidence),
         **{f"search {graph}": replayed.searches(simulated[table]) for table, graph in GRAPHS.items()},
-        "other models": replayed.other_models(simulated),
+        "other models": replayed.other_models(simulated, "racing from nothing"),
         "tests from nothing": replayed.tests(simulated, "racing from nothing", replayed.OTHERS),
         "joint": replayed.joint(result("search_joint")["regret"]),
         "tests": replayed.tests(simulated, "racing", GRAPHS),

@@ -3,7 +3,8 @@
     python -m benchmarks.tabular.curves     # into results/search_curves.json
 
 A race lets the best by their value so far go on. Would it choose better by where their curves are going? On the full
-graph, where a curve goes to its own end, and on the subgraph, where the end is that on the full graph.
+graph, where a curve goes to its own end, and on the subgraph, where the end is that on the full graph. A second table
+has the value so far on every subgraph, of the configurations that all of them have.
 """
 
 from __future__ import annotations
@@ -39,7 +40,9 @@ RACES = 200
 LEAST = 2 * SEEN
 """Configurations of a table, at least."""
 LEAST_POINTS = 4
-"""Validations for the three numbers of a law."""
+"""Validations for the three numbers of a law. A whole training has sixteen; the last of a share comes just after it."""
+RESAMPLES = 200
+"""Of the configurations, for an interval."""
 
 Foretold = Callable[[np.random.Generator, FloatArray], FloatArray]
 
@@ -95,12 +98,15 @@ def predictors(
 
         return foretold
 
-    return {
+    ways = {
         "value so far": lambda rng, known: curves[:, -1],
         "power law": lambda rng, known: law,
         "forest, curves": by_forest(curves),
         "forest, both": by_forest(np.column_stack([curves, configurations])),
     }
+    if not LEAST_POINTS < 16 * share < 16:  # there is no law to fit, or nothing left to foretell
+        del ways["power law"]
+    return ways
 
 
 def judged(foretold: FloatArray, ends: FloatArray, rng: np.random.Generator) -> tuple[float, float]:
@@ -112,7 +118,11 @@ def judged(foretold: FloatArray, ends: FloatArray, rng: np.random.Generator) -> 
 
 
 def of_table(table: Table, fidelity: str, share: float) -> dict[str, Any]:
-    """How each predictor does on the configurations it has not learned from, over draws of those it has."""
+    """How each predictor does on the configurations it has not learned from, over draws of those it has.
+
+    The intervals are over these draws, whose races are of much the same configurations; of other configurations they
+    say nothing.
+    """
     numbers = table.numbers((fidelity,))
     ends = np.nan_to_num([table.trainings[FULL][number].value for number in numbers])
     ways = predictors(table, fidelity, share, numbers, ends)
@@ -132,22 +142,63 @@ def of_table(table: Table, fidelity: str, share: float) -> dict[str, Any]:
             "lost": float(np.mean([pair[1] for pair in pairs])),
             "less_lost": dict(zip(("mean", "low", "high"), interval((-apart[:, 1]).tolist()), strict=True)),
         }
-    paid = sum(table.trainings[fidelity][number].until(share * table.caps[fidelity])[1] for number in numbers)
-    whole = sum(table.trainings[FULL][number].seconds for number in numbers)
     return {
         "graph": fidelity,
         "share": share,
-        "cost": paid / whole,
+        "cost": cost(table, fidelity, share, numbers),
         "configurations": len(numbers),
         "predictors": shown,
     }
 
 
+def cost(table: Table, fidelity: str, share: float, numbers: list[int]) -> float:
+    """Of trainings up to a share, against whole ones on the full graph."""
+    paid = sum(table.trainings[fidelity][number].until(share * table.caps[fidelity])[1] for number in numbers)
+    return paid / sum(table.trainings[FULL][number].seconds for number in numbers)
+
+
+def alike(table: Table) -> list[dict[str, Any]]:
+    """The value so far on every subgraph and on the full graph, of the configurations that all of them have.
+
+    The intervals are over resampled configurations, the same ones for each row.
+    """
+    numbers = table.numbers(tuple(table.trainings))
+    ends = np.nan_to_num([table.trainings[FULL][number].value for number in numbers])
+    samples = [
+        np.random.default_rng(seed).integers(len(numbers), size=len(numbers)) for seed in range(RESAMPLES)
+    ]
+    rows = []
+    for fidelity in table.trainings:
+        for share in SHARES if fidelity == FULL else (1 / 4, 1.0):
+            trainings = [table.trainings[fidelity][number] for number in numbers]
+            values = np.array([so_far(training, share, table.caps[fidelity])[-1] for training in trainings])
+            spearman, lost = judged(values, ends, np.random.default_rng(0))
+            resampled = [
+                judged(values[sample], ends[sample], np.random.default_rng([seed, 1]))[1]
+                for seed, sample in enumerate(samples)
+            ]
+            low, high = np.quantile(resampled, [0.025, 0.975])
+            rows.append(
+                {
+                    "graph": fidelity,
+                    "share": share,
+                    "cost": cost(table, fidelity, share, numbers),
+                    "configurations": len(numbers),
+                    "spearman": spearman,
+                    "lost": {"mean": lost, "low": float(low), "high": float(high)},
+                }
+            )
+    return rows
+
+
 def main() -> None:
     tables: dict[str, list[dict[str, Any]]] = {}
+    subgraphs: dict[str, list[dict[str, Any]]] = {}
     for path in sorted(DATA.glob("*.parquet")):
         graph, _, model = path.stem.rpartition("-")
         table = Table.load(graph, model)
+        if len(table.trainings) > 2 and len(table.numbers(tuple(table.trainings))) >= LEAST:
+            subgraphs[path.stem] = alike(table)
         for fidelity in (FULL, SUBGRAPH[graph]):
             if fidelity not in table.trainings or len(table.numbers((fidelity,))) < LEAST:
                 continue
@@ -156,9 +207,8 @@ def main() -> None:
                 print(path.stem, fidelity, f"{share:g}", flush=True)
                 for name, found in tables[path.stem][-1]["predictors"].items():
                     print(f"  {name}: {found['spearman']:.3f}, lost {found['lost']:.4f}", flush=True)
-    record.write(
-        "search_curves", {"tables": tables, "seen": SEEN, "draws": DRAWS, "race": RACE, "go_on": GO_ON}
-    )
+    settings = {"seen": SEEN, "draws": DRAWS, "race": RACE, "go_on": GO_ON, "resamples": RESAMPLES}
+    record.write("search_curves", {"tables": tables, "subgraphs": subgraphs, **settings})
 
 
 if __name__ == "__main__":

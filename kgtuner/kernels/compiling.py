@@ -38,7 +38,10 @@ def compiled(function: Kernel, **more: bool) -> Kernel:
         kernel = numba.njit(function, **options)
     finally:
         config.CACHE_DIR = given
-    kernel.compile = held_back()(kernel.compile)  # which loads, too, and has callbacks from C in either case
+    if not config.DISABLE_JIT:
+        kernel.compile = held_back()(
+            kernel.compile
+        )  # which loads, too, and has callbacks from C in either case
     return kernel  # type: ignore[no-any-return]
 
 

@@ -132,6 +132,7 @@ def test_local_workers_are_gone_after_closing(graph: Path) -> None:
             os.kill(pid or 0, 0)
 
 
+@pytest.mark.slow
 def test_a_killed_worker_is_one_failure_and_is_replaced(graph: Path) -> None:
     executor = kt.Local()
     try:
@@ -150,6 +151,7 @@ def test_a_killed_worker_is_one_failure_and_is_replaced(graph: Path) -> None:
         executor.close(kill=True)
 
 
+@pytest.mark.slow
 def test_a_worker_that_is_stopped_counts_as_hanging(graph: Path) -> None:
     executor = kt.Local(silent_after=2.0)
     try:

@@ -155,7 +155,10 @@ print(contract.run(study, space, 8))
 """
 
 
-@pytest.mark.parametrize("name", NAMES)
+@pytest.mark.parametrize(
+    "name",
+    [pytest.param(name, marks=[] if name in ("random", "rf_bore") else pytest.mark.slow) for name in NAMES],
+)
 def test_another_process_with_the_same_seed_proposes_the_same(name: str) -> None:
     space = small_space()
     here = run(optuna.create_study(direction="maximize", sampler=build(name, space)), space, 8)

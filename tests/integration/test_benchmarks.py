@@ -215,6 +215,7 @@ def require_form(script: str, printed: str) -> None:
             assert 0 < figure["min"] <= value <= figure["max"]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("script", ["speed.py", "growth.py", "time_to_mrr.py"])
 def test_a_device_that_is_not_there_is_refused_in_one_sentence(script: str) -> None:
     import torch

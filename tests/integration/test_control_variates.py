@@ -103,6 +103,7 @@ def test_only_anchors_that_have_every_value_count_and_a_failure_is_the_worst(
     assert (seconds == [1, 2, 3]).all()
 
 
+@pytest.mark.slow
 def test_trainings_that_are_as_a_forest_expects_agree_wholly_and_turned_round_not_at_all(
     trials: Trials, of: list[Varied]
 ) -> None:

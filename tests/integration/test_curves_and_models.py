@@ -5,8 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from benchmarks.tabular import joint
-from benchmarks.tabular.curves import RACE, judged, power_law, predictors, so_far
+from benchmarks.tabular import curves, joint
+from benchmarks.tabular.curves import RACE, alike, judged, power_law, predictors, so_far
 from benchmarks.tabular.table import Table, Training
 from kgtuner.search.strategies import FULL
 
@@ -46,6 +46,36 @@ def test_who_knows_the_ends_loses_nothing_and_who_turns_them_round_loses_most() 
     spearman, lost = judged(-ends, ends, rng)
     assert spearman == pytest.approx(-1)
     assert lost > (RACE - 4) / 60 / 2
+
+
+def test_a_law_is_one_of_the_ways_where_it_can_be_fitted_and_something_is_left_to_foretell() -> None:
+    table = Table.load("codex-s", "complex")
+    numbers = table.numbers(("walk-0.2",))[:60]
+    ends = np.nan_to_num([table.trainings[FULL][number].value for number in numbers])
+    ways = {
+        share: predictors(table, "walk-0.2", share, numbers, ends) for share in (1 / 16, 1 / 4, 1 / 2, 1.0)
+    }
+    assert [share for share in ways if "power law" in ways[share]] == [1 / 2]
+    rng, known = np.random.default_rng(0), np.arange(30)
+    law, value = (ways[1 / 2][name](rng, known) for name in ("power law", "value so far"))
+    assert (law > value + 0.001).sum() > 6  # it goes up from where a curve is, if at all
+    assert (law >= value - 1e-9).all()
+
+
+def test_subgraphs_are_compared_on_the_configurations_that_all_of_them_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(curves, "RESAMPLES", 20)
+    table = Table.load("codex-s", "complex")
+    rows = {(row["graph"], row["share"]): row for row in alike(table)}
+    assert len(rows) == 3 + 2 * (len(table.trainings) - 1)
+    assert {row["configurations"] for row in rows.values()} == {100}
+    assert all(row["lost"]["low"] <= row["lost"]["mean"] <= row["lost"]["high"] for row in rows.values())
+    half, smallest = rows[FULL, 1 / 2], rows["walk-0.05", 1 / 4]
+    assert half["spearman"] > 0.95 > 0.6 > smallest["spearman"]
+    assert half["lost"]["high"] < smallest["lost"]["low"]
+    assert 0.5 < half["cost"] < 0.75
+    assert smallest["cost"] < 0.03
 
 
 def test_a_forest_learns_from_the_known_ends_alone() -> None:

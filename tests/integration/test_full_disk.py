@@ -86,6 +86,7 @@ def test_a_graph_that_does_not_fit_leaves_nothing_behind(
     assert os.listdir(disk) == []  # so the same command is not refused for a folder that is used
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("disk", [16_000], indirect=True)
 def test_a_disk_that_fills_up_is_one_sentence_and_the_run_goes_on_when_there_is_space(
     disk: Path, inputs: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
@@ -111,6 +112,7 @@ def test_a_disk_that_fills_up_is_one_sentence_and_the_run_goes_on_when_there_is_
     assert kt.evaluate(result).overall == result.test.overall
 
 
+@pytest.mark.slow
 def test_a_file_that_may_not_grow_is_one_sentence(inputs: Path, tmp_path: Path) -> None:
     script = (
         "import resource, sys\n"

@@ -65,6 +65,7 @@ def test_tune_evaluate_and_predict(name: str, ogb_folders: dict[str, Path], tmp_
             assert one["entity"] == f"disease:D{one['local_id']:07d}"
 
 
+@pytest.mark.slow
 def test_training_a_mode_that_makes_no_sense_is_refused(ogb_folders: dict[str, Path], tmp_path: Path) -> None:
     config = tmp_path / "all.yaml"
     config.write_text(

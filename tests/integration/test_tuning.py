@@ -107,6 +107,7 @@ def test_the_best_configuration_trains_again_to_the_same_validation(tuned: Any) 
     assert run.report["valid"]["mrr"] == pytest.approx(result.best_metrics["mrr"], abs=1e-4)
 
 
+@pytest.mark.slow
 def test_same_seed_gives_the_same_trials(tuned: Any, tmp_path: Path) -> None:
     result, _ = tuned
     again = tune(ring(), tmp_path / "run")
@@ -163,6 +164,7 @@ class StopsAtTheSecondFullTrial(Watching):
             raise KeyboardInterrupt
 
 
+@pytest.mark.slow
 def test_resuming_needs_neither_the_file_of_the_space_nor_takes_another_graph(tmp_path: Path) -> None:
     run = tmp_path / "run"
     tune(ring(), run, trials=4, max_steps=10, observer=StopsAtTheSecondFullTrial())

@@ -5,6 +5,7 @@ import signal
 import threading
 import types
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -24,10 +25,15 @@ def handlers_are_left_as_they_were() -> Iterator[None]:
 
 
 def test_ctrl_c_inside_a_callback_from_c_is_heard_at_the_end_of_the_block() -> None:
-    ended = False
-    with pytest.raises(KeyboardInterrupt), held_back():
-        swallow()
-        ended = True
+    ended = []
+
+    def work() -> None:
+        with held_back():
+            swallow()
+            ended.append(True)
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
     assert ended
 
 
@@ -48,6 +54,26 @@ def test_a_handler_is_told_once_of_a_signal_that_came_twice() -> None:
         signal.signal(signal.SIGTERM, before)
 
 
+def test_a_signal_that_comes_while_handlers_are_put_back_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    set_handler = signal.signal
+    told: list[int] = []
+
+    def set_and_interrupt(number: int, handler: Any) -> Any:
+        before = set_handler(number, handler)
+        if number == signal.SIGINT and handler is signal.default_int_handler:
+            signal.raise_signal(signal.SIGINT)
+        return before
+
+    before = set_handler(signal.SIGTERM, lambda number, frame: told.append(number))
+    try:
+        with pytest.raises(KeyboardInterrupt), held_back():
+            monkeypatch.setattr(signal, "signal", set_and_interrupt)
+        signal.raise_signal(signal.SIGTERM)
+        assert told == [signal.SIGTERM]
+    finally:
+        set_handler(signal.SIGTERM, before)
+
+
 def test_what_is_ignored_stays_ignored() -> None:
     before = signal.signal(signal.SIGINT, signal.SIG_IGN)
     try:
@@ -59,9 +85,13 @@ def test_what_is_ignored_stays_ignored() -> None:
 
 
 def test_an_interruption_comes_before_what_failed_meanwhile() -> None:
-    with pytest.raises(KeyboardInterrupt), held_back():
-        swallow()
-        raise ValueError
+    def work() -> None:
+        with held_back():
+            swallow()
+            raise ValueError
+
+    with pytest.raises(KeyboardInterrupt):
+        work()
 
 
 def test_outside_of_the_main_thread_nothing_is_held() -> None:

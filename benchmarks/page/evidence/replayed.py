@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from page.evidence.words import GRAPHS, SUBGRAPHS, Figures, p_of, range_of, short
 from page.sections import markdown
 
@@ -39,9 +41,14 @@ MODELS = {
 PER_SECOND = {"rf_ei": "expected improvement", "rf_ei, per second": "expected improvement for each second"}
 
 
+def in_order(budgets: Iterable[str]) -> list[str]:
+    """Budgets in whole trainings, each once, the smallest first."""
+    return sorted(set(budgets), key=float)
+
+
 def searches(table: Figures) -> str:
     """Mean regret of whole searches, the best at the largest common budget first."""
-    budgets = table["budgets"]
+    budgets = {budget: table["budgets"][budget] for budget in in_order(table["budgets"])}
     names = {name for by in budgets.values() for name in by["regret"] if "," not in name}
     common = [b for b, by in budgets.items() if names <= set(by["regret"])][-1]
     ordered = sorted(names, key=lambda name: (budgets[common]["regret"][name]["mean"], name))
@@ -64,20 +71,23 @@ def tests(tables: Figures, ours: str, called: dict[str, str]) -> str:
     Args:
         called: the tables shown, and what they are called.
     """
-    by_table = {table: tables[table]["budgets"] for table in called if table in tables}
-    compared = [budget for budget, by in next(iter(by_table.values())).items() if ours in by["against"]]
+    by_table = {table: tables[table]["budgets"] for table in called}
+    compared = in_order(b for by in by_table.values() for b in by if ours in by[b]["against"])
     body = []
     for table, by in by_table.items():
         against = {budget: by[budget]["against"].get(ours, {}) for budget in compared}
-        names = [name for name in against[compared[0]] if "," not in name and name != "racing"]
-        for name in sorted(names, key=lambda name: by[compared[0]]["regret"][name]["mean"]):
+        first = compared[0]
+        names = [name for name in against[first] if "," not in name and name != "racing"]
+        for name in sorted(names, key=lambda name: by[first]["regret"][name]["mean"]):
             cells = [tests.get(name) for tests in against.values()]
             body.append([called[table], name, *("" if cell is None else verdict(cell) for cell in cells)])
     return markdown(["table", f"{ours} against", *compared], body)
 
 
 def verdict(test: Figures) -> str:
-    return f"{'better' if test['better'] else 'worse'}, {p_of(test['p_holm'])}"
+    """In words, with Holm's p; "equal" where both have found the same."""
+    is_better = "better" if test["better"] else "worse"
+    return f"{'equal' if test['p'] == 1 else is_better}, {p_of(test['p_holm'])}"
 
 
 def on_parts(tables: Figures) -> str:
@@ -134,17 +144,17 @@ def with_p(figure: Figures) -> list[str]:
     return [range_of(figure, "mean"), "" if figure["p"] is None else p_of(figure["p"])]
 
 
-def other_models(tables: Figures) -> str:
+def other_models(tables: Figures, ours: str) -> str:
     """Mean regrets on the tables of other models, of which nothing is known from another graph."""
+    columns = in_order(budget for table in OTHERS for budget in tables[table]["budgets"])
     body = []
     for table, called in OTHERS.items():
-        budgets = tables[table]["budgets"]
-        longest = max(budgets, key=lambda budget: (len(budgets[budget]["regret"]), float(budget)))
-        regret = budgets[longest]["regret"]
-        for name in sorted(regret, key=lambda name: regret[name]["mean"]):
-            cells = [by["regret"].get(name) for by in budgets.values()]
+        regret = {budget: by["regret"] for budget, by in tables[table]["budgets"].items()}
+        common = [budget for budget in columns if ours in regret[budget]]
+        for name in sorted(regret[common[0]], key=lambda name: [regret[b][name]["mean"] for b in common]):
+            cells = [regret[budget].get(name) for budget in columns]
             body.append([called, name, *("" if cell is None else range_of(cell, "mean") for cell in cells)])
-    return markdown(["CoDEx-S", "algorithm", *tables[next(iter(OTHERS))]["budgets"]], body)
+    return markdown(["CoDEx-S", "algorithm", *columns], body)
 
 
 def joint(regret: Figures) -> str:

@@ -182,14 +182,13 @@ def beginnings(curves: Figures) -> str:
     for table in (table for table in TABLES if table in curves):
         for one in sorted(curves[table], key=lambda one: -one["cost"]):
             ways = one["predictors"]
-            graph = "full graph" if one["graph"] == FULL else SUBGRAPHS.get(one["graph"], one["graph"])
             body.append(
                 [
                     TABLES[table],
-                    f"{graph}, {SHARES[one['share']]}",
+                    f"{_graph(one['graph'])}, {SHARES[one['share']]}",
                     f"{one['cost']:.0%}",
                     f"{ways['value so far']['spearman']:.2f}",
-                    *(f"{ways[name]['lost']:.4f}".replace("0.", ".", 1) for name in FORETOLD),
+                    *("" if name not in ways else fine(ways[name]["lost"]) for name in FORETOLD),
                 ]
             )
     head = [
@@ -201,3 +200,26 @@ def beginnings(curves: Figures) -> str:
         *list(FORETOLD.values())[1:],
     ]
     return markdown(head, body)
+
+
+def beginnings_alike(rows: list[Figures]) -> str:
+    """The value so far on all subgraphs, of the same configurations, the dearest first."""
+    body = [
+        [
+            f"{_graph(one['graph'])}, {SHARES[one['share']]}",
+            f"{one['cost']:.0%}",
+            f"{one['spearman']:.2f}",
+            f"{fine(one['lost']['mean'])} ({fine(one['lost']['low'])} to {fine(one['lost']['high'])})",
+        ]
+        for one in sorted(rows, key=lambda one: -one["cost"])
+    ]
+    return markdown(["training", "cost", "Spearman", "lost (95%)"], body)
+
+
+def fine(value: float) -> str:
+    """Four decimals, without the zero before them."""
+    return f"{value:.4f}".replace("0.", ".", 1)
+
+
+def _graph(fidelity: str) -> str:
+    return "full graph" if fidelity == FULL else SUBGRAPHS.get(fidelity, fidelity)

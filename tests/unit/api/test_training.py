@@ -161,6 +161,7 @@ def test_without_an_observer_progress_shows_in_a_notebook_only(
     assert capsys.readouterr().out == ""
 
 
+@pytest.mark.slow
 def test_a_training_does_without_what_only_a_search_or_a_symbolic_shape_needs() -> None:
     """Each is time before the first step and memory until the last one, in every process that trains."""
     heavy = {"optuna", "sqlalchemy", "sklearn", "pandas", "sympy", "networkx"}

@@ -162,6 +162,7 @@ def test_a_finished_training_is_judged_by_a_sample_where_all_would_take_minutes(
     assert len(final_rows(KnowledgeGraph(*parts), 100, 0)) == n
 
 
+@pytest.mark.slow
 def test_importing_ogb_starts_no_thread_that_asks_the_network() -> None:
     code = (
         "import sys, threading\n"

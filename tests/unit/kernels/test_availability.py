@@ -48,6 +48,12 @@ def test_importing_the_parts_imports_no_numba() -> None:
     assert run(code) == "False"
 
 
+def test_without_numbas_compiler_the_kernels_are_plain_python() -> None:
+    pytest.importorskip("numba", reason="the kernels need numba")
+    code = "import numpy as np; from kgtuner.kernels.grouping import stable_order; print(type(stable_order).__name__)"
+    assert run(code, NUMBA_DISABLE_JIT="1") == "function"
+
+
 def test_ctrl_c_waits_until_a_kernel_is_compiled(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("numba", reason="the kernels need numba")
     from numba.core import config, event

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from kgtuner.domains import Choices, Float
 from kgtuner.search.proposals import Observations, best_of, propose, random_row, scores_of, startup_row
@@ -54,6 +55,7 @@ def search(
     return seen.codes, seen.values.tolist()
 
 
+@pytest.mark.slow
 def test_bore_beats_random_search_on_a_conditional_function_over_ten_seeds() -> None:
     space, wins, ours, theirs = tunable(), 0, [], []
     for seed in range(10):

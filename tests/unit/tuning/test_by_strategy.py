@@ -150,7 +150,13 @@ def asked(run: TuningRun) -> list[tuple[int, str, dict[str, Any], float | None]]
 
 @pytest.mark.parametrize(
     ("name", "earlier", "on_subgraphs"),
-    [*((name, name != "racing", True) for name in STRATEGIES), ("racing", True, False)],
+    [
+        *(
+            pytest.param(name, name != "racing", True, marks=() if name == "racing" else pytest.mark.slow)
+            for name in STRATEGIES
+        ),
+        ("racing", True, False),
+    ],
 )
 def test_a_budget_is_kept_and_something_is_trained_on_the_full_graph(
     name: str, earlier: bool, on_subgraphs: bool, worker: type[Worker], graph: KnowledgeGraph, tmp_path: Path

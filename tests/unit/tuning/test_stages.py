@@ -670,6 +670,7 @@ def test_a_default_that_learns_slowly_goes_into_the_second_rung_and_may_win(
     assert full(run)[-1].value == max(t.value for t in full(run))
 
 
+@pytest.mark.slow
 def test_several_slots_are_kept_busy_and_the_budget_is_not_exceeded(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
@@ -698,6 +699,7 @@ def test_proposals_made_while_others_train_are_never_the_same(
     assert len(set(large)) == len(large)
 
 
+@pytest.mark.slow
 def test_with_several_slots_the_best_goes_on_to_the_end_and_the_second_best_beside_it(
     worker: type[FakeWorker], graph: KnowledgeGraph, tmp_path: Path
 ) -> None:
