@@ -70,10 +70,10 @@ def test_subgraphs_are_compared_on_the_configurations_that_all_of_them_have(
     rows = {(row["graph"], row["share"]): row for row in alike(table)}
     assert len(rows) == 3 + 2 * (len(table.trainings) - 1)
     assert {row["configurations"] for row in rows.values()} == {100}
-    assert all(row["lost"]["low"] <= row["lost"]["mean"] <= row["lost"]["high"] for row in rows.values())
+    assert all(0 <= row["lost"]["low"] <= row["lost"]["high"] for row in rows.values())
     half, smallest = rows[FULL, 1 / 2], rows["walk-0.05", 1 / 4]
     assert half["spearman"] > 0.95 > 0.6 > smallest["spearman"]
-    assert half["lost"]["high"] < smallest["lost"]["low"]
+    assert half["lost"]["high"] < smallest["lost"]["mean"]
     assert 0.5 < half["cost"] < 0.75
     assert smallest["cost"] < 0.03
 
