@@ -17,6 +17,9 @@ from page.evidence.words import GRAPHS, Figures
 from page.pages import DOCS, filled, write
 
 
+WN18RR = "wn18rr-complex"
+
+
 def result(name: str) -> Figures:
     found: Figures = json.loads((record.RESULTS / f"{name}.json").read_text(encoding="utf-8"))
     return found
@@ -40,6 +43,11 @@ def files() -> dict[Path, str | None]:
         **{f"search {graph}": replayed.searches(simulated[table]) for table, graph in GRAPHS.items()},
         "other models": replayed.other_models(simulated, "racing from nothing"),
         "tests from nothing": replayed.tests(simulated, "racing from nothing", replayed.OTHERS),
+        "search WN18RR": replayed.searches(simulated[WN18RR]),
+        **{
+            f"tests WN18RR {ours}": replayed.tests(simulated, ours, {WN18RR: "WN18RR"})
+            for ours in ("racing", "racing from nothing")
+        },
         "joint": replayed.joint(result("search_joint")["regret"]),
         "tests": replayed.tests(simulated, "racing", GRAPHS),
         "parts": replayed.on_parts(result("search_parts")["tables"]),
