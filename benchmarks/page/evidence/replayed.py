@@ -78,7 +78,7 @@ def tests(tables: Figures, ours: str, called: dict[str, str]) -> str:
         against = {budget: by[budget]["against"].get(ours, {}) for budget in compared}
         first = compared[0]
         names = [name for name in against[first] if "," not in name and name != "racing"]
-        for name in sorted(names, key=lambda name: by[first]["regret"][name]["mean"]):
+        for name in sorted(names, key=lambda name: (by[first]["regret"][name]["mean"], name)):
             cells = [tests.get(name) for tests in against.values()]
             body.append([called[table], name, *("" if cell is None else verdict(cell) for cell in cells)])
     return markdown(["table", f"{ours} against", *compared], body)
@@ -151,7 +151,9 @@ def other_models(tables: Figures, ours: str) -> str:
     for table, called in OTHERS.items():
         regret = {budget: by["regret"] for budget, by in tables[table]["budgets"].items()}
         common = [budget for budget in columns if ours in regret[budget]]
-        for name in sorted(regret[common[0]], key=lambda name: [regret[b][name]["mean"] for b in common]):
+        for name in sorted(
+            regret[common[0]], key=lambda name: ([regret[b][name]["mean"] for b in common], name)
+        ):
             cells = [regret[budget].get(name) for budget in columns]
             body.append([called, name, *("" if cell is None else range_of(cell, "mean") for cell in cells)])
     return markdown(["CoDEx-S", "algorithm", *columns], body)
