@@ -16,7 +16,6 @@ from page.evidence import by_the_clock, replayed, tabulated
 from page.evidence.words import GRAPHS, Figures
 from page.pages import DOCS, filled, write
 
-
 WN18RR = "wn18rr-complex"
 
 
