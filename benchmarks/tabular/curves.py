@@ -25,7 +25,7 @@ from benchmarks.tabular.table import Table, Training
 from kgtuner.search.strategies import FULL
 from kgtuner.search.surrogates.random_forest import RandomForest
 from kgtuner.space.encoding import Encoder
-from kgtuner.types import FloatArray
+from kgtuner.types import FloatArray, IntArray
 
 SHARES = (1 / 16, 1 / 4, 1 / 2)
 """Of a training, after which the rest of it is foretold."""
@@ -37,6 +37,8 @@ RACE, GO_ON = 16, 4
 """Configurations of a race, and how many of them go on."""
 RACES = 200
 """Of each draw."""
+MANY_RACES, RACES_AGAIN = 20_000, 2_000
+"""Where only the value so far is judged: of all configurations, and of each resample of them."""
 LEAST = 2 * SEEN
 """Configurations of a table, at least."""
 LEAST_POINTS = 4
@@ -110,11 +112,21 @@ def predictors(
 
 
 def judged(foretold: FloatArray, ends: FloatArray, rng: np.random.Generator) -> tuple[float, float]:
-    """Spearman's correlation with the ends, and what races lose: the best end less the best of those that go on."""
+    """Spearman's correlation with the ends, and what races lose."""
     races = np.array([rng.choice(len(ends), RACE, replace=False) for _ in range(RACES)])
+    return float(spearmanr(foretold, ends).statistic), lost(foretold, ends, races)
+
+
+def lost(foretold: FloatArray, ends: FloatArray, races: IntArray) -> float:
+    """The best end of a race (r, 16) less the best of those that go on, on average."""
     go_on = np.take_along_axis(races, np.argsort(-foretold[races], axis=1, kind="stable")[:, :GO_ON], 1)
-    lost = ends[races].max(1) - ends[go_on].max(1)
-    return float(spearmanr(foretold, ends).statistic), float(lost.mean())
+    return float((ends[races].max(1) - ends[go_on].max(1)).mean())
+
+
+def raced(among: IntArray, races: int, seed: int) -> IntArray:
+    """Races (races, 16) of places of `among`, each place at most once in a race."""
+    order = np.random.default_rng(seed).random((races, len(among))).argpartition(RACE, axis=1)
+    return among[order[:, :RACE]]
 
 
 def of_table(table: Table, fidelity: str, share: float) -> dict[str, Any]:
@@ -160,32 +172,29 @@ def cost(table: Table, fidelity: str, share: float, numbers: list[int]) -> float
 def alike(table: Table) -> list[dict[str, Any]]:
     """The value so far on every subgraph and on the full graph, of the configurations that all of them have.
 
-    The intervals are over resampled configurations, the same ones for each row.
+    The intervals are over resampled configurations, the same ones and the same races for each row. One that is drawn
+    twice can meet itself in a race.
     """
     numbers = table.numbers(tuple(table.trainings))
     ends = np.nan_to_num([table.trainings[FULL][number].value for number in numbers])
-    samples = [
-        np.random.default_rng(seed).integers(len(numbers), size=len(numbers)) for seed in range(RESAMPLES)
-    ]
+    n = len(numbers)
+    samples = [np.random.default_rng(seed).integers(n, size=n) for seed in range(RESAMPLES)]
+    races = raced(np.arange(n), MANY_RACES, RESAMPLES)
+    again = [raced(sample, RACES_AGAIN, seed) for seed, sample in enumerate(samples)]
     rows = []
     for fidelity in table.trainings:
         for share in SHARES if fidelity == FULL else (1 / 4, 1.0):
             trainings = [table.trainings[fidelity][number] for number in numbers]
             values = np.array([so_far(training, share, table.caps[fidelity])[-1] for training in trainings])
-            spearman, lost = judged(values, ends, np.random.default_rng(0))
-            resampled = [
-                judged(values[sample], ends[sample], np.random.default_rng([seed, 1]))[1]
-                for seed, sample in enumerate(samples)
-            ]
-            low, high = np.quantile(resampled, [0.025, 0.975])
+            low, high = np.quantile([lost(values, ends, own) for own in again], [0.025, 0.975])
             rows.append(
                 {
                     "graph": fidelity,
                     "share": share,
                     "cost": cost(table, fidelity, share, numbers),
                     "configurations": len(numbers),
-                    "spearman": spearman,
-                    "lost": {"mean": lost, "low": float(low), "high": float(high)},
+                    "spearman": float(spearmanr(values, ends).statistic),
+                    "lost": {"mean": lost(values, ends, races), "low": float(low), "high": float(high)},
                 }
             )
     return rows

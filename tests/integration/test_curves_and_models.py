@@ -65,15 +65,20 @@ def test_a_law_is_one_of_the_ways_where_it_can_be_fitted_and_something_is_left_t
 def test_subgraphs_are_compared_on_the_configurations_that_all_of_them_have(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr(curves, "RESAMPLES", 20)
+    monkeypatch.setattr(curves, "RESAMPLES", 40)
+    monkeypatch.setattr(curves, "MANY_RACES", 2_000)
     table = Table.load("codex-s", "complex")
     rows = {(row["graph"], row["share"]): row for row in alike(table)}
     assert len(rows) == 3 + 2 * (len(table.trainings) - 1)
     assert {row["configurations"] for row in rows.values()} == {100}
-    assert all(0 <= row["lost"]["low"] <= row["lost"]["high"] for row in rows.values())
     half, smallest = rows[FULL, 1 / 2], rows["walk-0.05", 1 / 4]
     assert half["spearman"] > 0.95 > 0.6 > smallest["spearman"]
-    assert half["lost"]["high"] < smallest["lost"]["mean"]
+    assert half["lost"]["high"] < smallest["lost"]["low"]
+    assert all(
+        row["lost"]["low"] < row["lost"]["mean"] < row["lost"]["high"]
+        for row in rows.values()
+        if row["cost"] < 0.3
+    )
     assert 0.5 < half["cost"] < 0.75
     assert smallest["cost"] < 0.03
 

@@ -54,24 +54,51 @@ def test_a_handler_is_told_once_of_a_signal_that_came_twice() -> None:
         signal.signal(signal.SIGTERM, before)
 
 
-def test_a_signal_that_comes_while_handlers_are_put_back_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
-    set_handler = signal.signal
-    told: list[int] = []
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_one_that_comes_as_its_handler_is_put_back_leaves_the_other_as_it_was(
+    number: signal.Signals, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_handler, handlers = signal.signal, []
 
-    def set_and_interrupt(number: int, handler: Any) -> Any:
-        before = set_handler(number, handler)
-        if number == signal.SIGINT and handler is signal.default_int_handler:
-            signal.raise_signal(signal.SIGINT)
+    def heard(number: int, frame: types.FrameType | None) -> None:
+        raise KeyboardInterrupt
+
+    def set_and_interrupt(which: int, handler: Any) -> Any:
+        before = set_handler(which, handler)
+        if which == number and handler is heard:
+            signal.raise_signal(which)
         return before
 
-    before = set_handler(signal.SIGTERM, lambda number, frame: told.append(number))
-    try:
-        with pytest.raises(KeyboardInterrupt), held_back():
+    def work() -> None:
+        with held_back():
             monkeypatch.setattr(signal, "signal", set_and_interrupt)
-        signal.raise_signal(signal.SIGTERM)
+
+    before = {each: set_handler(each, heard) for each in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
+        handlers = [signal.getsignal(each) for each in before]
+    finally:
+        for each, handler in before.items():
+            set_handler(each, handler)
+    assert handlers == [heard, heard]
+
+
+def test_both_are_delivered_where_the_first_does_not_raise() -> None:
+    told: list[int] = []
+    before = signal.signal(signal.SIGTERM, lambda number, frame: told.append(number))
+
+    def work() -> None:
+        with held_back():
+            swallow(signal.SIGINT)
+            swallow(signal.SIGTERM)
+
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            work()
         assert told == [signal.SIGTERM]
     finally:
-        set_handler(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, before)
 
 
 def test_what_is_ignored_stays_ignored() -> None:

@@ -79,15 +79,25 @@ def tests(tables: Figures, ours: str, called: dict[str, str]) -> str:
         first = compared[0]
         names = [name for name in against[first] if "," not in name and name != "racing"]
         for name in sorted(names, key=lambda name: (by[first]["regret"][name]["mean"], name)):
-            cells = [tests.get(name) for tests in against.values()]
-            body.append([called[table], name, *("" if cell is None else verdict(cell) for cell in cells)])
+            cells = [
+                verdict(test, regret[ours]["mean"] == regret[name]["mean"])
+                if (test := against[budget].get(name))
+                else ""
+                for budget in compared
+                for regret in [by[budget]["regret"]]
+            ]
+            body.append([called[table], name, *cells])
     return markdown(["table", f"{ours} against", *compared], body)
 
 
-def verdict(test: Figures) -> str:
-    """In words, with Holm's p; "equal" where both have found the same."""
+def verdict(test: Figures, equal: bool) -> str:
+    """In words, with Holm's p.
+
+    Args:
+        equal: whether both have the same regret.
+    """
     is_better = "better" if test["better"] else "worse"
-    return f"{'equal' if test['p'] == 1 else is_better}, {p_of(test['p_holm'])}"
+    return f"{'equal' if equal else is_better}, {p_of(test['p_holm'])}"
 
 
 def on_parts(tables: Figures) -> str:
