@@ -89,7 +89,6 @@ def predictors(
     cap = table.caps[fidelity]
     trainings = [table.trainings[fidelity][number] for number in numbers]
     curves = np.array([so_far(training, share, cap) for training in trainings])
-    law = np.array([power_law(training, share, cap) for training in trainings])
     configurations = Encoder(table.space).features(np.array([table.codes[number] for number in numbers]))
 
     def by_forest(features: FloatArray) -> Foretold:
@@ -102,12 +101,12 @@ def predictors(
 
     ways = {
         "value so far": lambda rng, known: curves[:, -1],
-        "power law": lambda rng, known: law,
         "forest, curves": by_forest(curves),
         "forest, both": by_forest(np.column_stack([curves, configurations])),
     }
-    if not LEAST_POINTS < 16 * share < 16:  # there is no law to fit, or nothing left to foretell
-        del ways["power law"]
+    if LEAST_POINTS < 16 * share < 16:  # there is a law to fit, and something left to foretell
+        law = np.array([power_law(training, share, cap) for training in trainings])
+        ways["power law"] = lambda rng, known: law
     return ways
 
 

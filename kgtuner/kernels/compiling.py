@@ -39,9 +39,8 @@ def compiled(function: Kernel, **more: bool) -> Kernel:
     finally:
         config.CACHE_DIR = given
     if not config.DISABLE_JIT:
-        kernel.compile = held_back()(
-            kernel.compile
-        )  # which loads, too, and has callbacks from C in either case
+        # It loads, too, and has callbacks from C in either case.
+        kernel.compile = held_back()(kernel.compile)
     return kernel  # type: ignore[no-any-return]
 
 
